@@ -1,0 +1,43 @@
+"""The loop that most servers are: receive, handle, reply."""
+
+import logging
+from collections.abc import Callable
+
+from ._errors import TransportClosedError
+from ._interfaces import ContextT, ServerTransport
+
+_log = logging.getLogger(__name__)
+
+
+def serve(server: ServerTransport[ContextT], handler: Callable[[str], str]) -> None:
+    """
+    Answer every message with ``handler(message)``, until *server* is closed.
+
+    Blocks the calling thread, which runs the handler as well. Run it in several threads to handle
+    several messages at once; close the server, from anywhere, to end them all.
+
+    A handler that raises an ``Exception``, or returns what is not a valid reply, is logged with its
+    traceback and the loop goes on. The context of that message is let go unanswered: a transport that can
+    tell its client so does it then (WSGI: status 500), with others the client's timeout tells it.
+
+    Raises:
+        TransportError: *server* raised one, other than :exc:`TransportClosedError`, as it received.
+    """
+    try:
+        while True:
+            # Unpacked in place, so that this frame keeps no context alive while it waits for the next message.
+            _answer(server, handler, *server.receive_message())
+    except TransportClosedError:
+        return
+
+
+def _answer(server: ServerTransport[ContextT], handler: Callable[[str], str], context: ContextT, message: str) -> None:
+    try:
+        reply = handler(message)
+    except Exception:
+        _log.exception("handler failed; the message stays unanswered")
+        return
+    try:
+        server.send_reply(context, reply)
+    except (TypeError, ValueError):
+        _log.exception("handler returned an invalid reply; the message stays unanswered")
