@@ -1,0 +1,65 @@
+"""
+Run one script of hatch.toml on each of the Pythons that this machine has.
+
+Usage: each_python.py [--others] ENVIRONMENT:SCRIPT VERSION...
+
+Looks on PATH and among pyenv's versions, which are often not on PATH, and says which versions it did not
+find. --others leaves out the version that runs this, because the tests ran on it already.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--others", action="store_true")
+    parser.add_argument("script")
+    parser.add_argument("versions", nargs="+")
+    arguments = parser.parse_args()
+    found: dict[str, Path] = {}
+    for version in arguments.versions:
+        if arguments.others and version == f"{sys.version_info.major}.{sys.version_info.minor}":
+            continue
+        folder = next((folder for folder in _folders(version) if _has(folder, version)), None)
+        if folder is None:
+            print(f"{arguments.script}: no Python {version} on this machine, left out", flush=True)  # noqa: T201
+        else:
+            found[version] = folder
+    if not found:
+        return 0
+    hatch = shutil.which("hatch")
+    if hatch is None:
+        parser.error("hatch is not on PATH")
+    path = os.pathsep.join([*map(str, found.values()), os.environ["PATH"]])
+    command = [hatch, "run", "+py=" + ",".join(found), arguments.script]
+    return subprocess.run(command, env={**os.environ, "PATH": path}, check=False).returncode
+
+
+def _folders(version: str) -> Iterator[Path]:
+    """Yield where ``python{version}`` may be, the most likely place first."""
+    on_path = [Path(entry) for entry in os.environ["PATH"].split(os.pathsep) if entry]
+    yield from on_path
+    # Without PYENV_ROOT or a home, the folder of pyenv's shims still tells where it keeps its versions.
+    roots = [Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")]
+    roots += [folder.parent for folder in on_path if folder.name == "shims"]
+    for root in roots:
+        yield from sorted(root.glob(f"versions/{version}.*/bin"), reverse=True)
+
+
+def _has(folder: Path, version: str) -> bool:
+    """Tell whether *folder* has that Python; a shim of pyenv exists, but fails when its version is not chosen."""
+    program = folder / f"python{version}"
+    if not program.exists():
+        return False
+    tried = subprocess.run([program, "-c", ""], capture_output=True, check=False, stdin=subprocess.DEVNULL)
+    return tried.returncode == 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
