@@ -1,0 +1,14 @@
+"""
+String messages between a client and a server over ZeroMQ.
+
+The server stands on a ROUTER socket, the client on REQ sockets. A message is one frame of UTF-8, so any
+peer that speaks REQ or DEALER, in any language, can take part.
+"""
+
+from ._client import ZmqClientTransport
+from ._envelope import Envelope
+from ._server import ZmqServerTransport
+
+__all__ = ["Envelope", "ZmqClientTransport", "ZmqServerTransport"]
+
+__version__ = "0.1.0"

@@ -1,0 +1,270 @@
+"""The client side: REQ sockets, one for each call that is under way."""
+
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any, Literal, Self, TypeVar, overload
+
+import zmq
+
+from transport_base import TransportClosedError, TransportProtocolError, TransportTimeoutError
+
+from . import _frames
+from ._deadline import check_timeout, deadline, remaining
+from ._fork import Origin
+from ._pool import OwnSockets, PassedSocket, Sockets
+from ._sockets import (
+    DEFAULT_MAX_MESSAGE_BYTES,
+    LINGER,
+    check_size,
+    check_socket,
+    endpoint_of,
+    open_socket,
+    translated,
+)
+from ._waiting import TimedSocket
+
+ResultT = TypeVar("ResultT")
+
+# The longest stay inside libzmq, in seconds. A REQ socket hears nobody but its server, so a waiting call looks up
+# this often to see whether its client was closed.
+_LONGEST_WAIT = 0.5
+
+# What a call that timed out lacked, and what is known of its message.
+_OUT_OF_TURN = ("turn on the socket to", "the message was not sent")
+_UNSENT = ("connection to", "the message was not sent")
+_UNANSWERED = ("reply from", "the server may have handled the message")
+
+
+class ZmqClientTransport:
+    """
+    Send messages and get their replies over ``zmq.REQ`` sockets.
+
+    Every method may be called from any thread, and with green sockets from any greenlet, at any time.
+    Calls of a client made by :meth:`create` run side by side, each on a socket of its own; calls of a
+    client around a passed socket take turns.
+    """
+
+    def __init__(self, socket: zmq.Socket[bytes], timeout: float | None = None) -> None:
+        """
+        Send on *socket*, a ``zmq.REQ`` socket that is connected already.
+
+        The socket stays the caller's to close, after this transport. Until then only the transport uses
+        it: it sets ZMQ_REQ_RELAXED and ZMQ_REQ_CORRELATE, so that a call without a reply does not spoil
+        the next, and ZMQ_RCVTIMEO and ZMQ_SNDTIMEO, which :meth:`close` sets back. A message whose call
+        timed out may still be delivered later; a client made by :meth:`create` takes it back.
+
+        Args:
+            socket: The socket.
+            timeout: Seconds for each whole call, waiting for its turn included. ``None`` waits for ever.
+
+        Raises:
+            TypeError: *socket* is no ``zmq.Socket`` or ``zmq.green.Socket``, or *timeout* is no number.
+            ValueError: *socket* is closed or not a REQ, or *timeout* is negative.
+        """
+        check_socket(socket, zmq.REQ)
+        timeout = check_timeout(timeout)
+        self._set_up(endpoint_of(socket), timeout, PassedSocket(socket), None)
+
+    @classmethod
+    def create(
+        cls,
+        zmq_context: zmq.Context[Any],
+        endpoint: str,
+        timeout: float | None = None,
+        *,
+        socket_options: Mapping[int, int | bytes | str] | None = None,
+        max_message_bytes: int | None = DEFAULT_MAX_MESSAGE_BYTES,
+    ) -> Self:
+        """
+        Open sockets of its own, as many as there are calls at once, and send on them.
+
+        The server need not be there yet: libzmq connects, and connects again, in the background.
+
+        Args:
+            zmq_context: A ``zmq.Context``, or a ``zmq.green.Context`` to send from greenlets.
+            endpoint: Where the server is, such as ``tcp://127.0.0.1:5555`` or ``ipc:///path``.
+            timeout: Seconds for each whole call. ``None`` waits for ever.
+            socket_options: Options of libzmq by their numbers (``zmq.CURVE_SERVERKEY``, …), set on each
+                socket before it connects. They win over the defaults here, ZMQ_IMMEDIATE among them:
+                a message is handed over only once there is a connection.
+            max_message_bytes: The most bytes of a reply (ZMQ_MAXMSGSIZE). libzmq cuts the connection to a
+                server that sends more, and the call ends by its timeout. ``None`` sets no bound.
+
+        Raises:
+            TypeError: an argument is of the wrong type.
+            ValueError: the form of *endpoint*, an option or a value is not one that libzmq knows.
+            TransportConnectionError: *endpoint* can't be had.
+            TransportClosedError: *zmq_context* was terminated.
+        """
+        timeout = check_timeout(timeout)
+        if socket_options is not None and zmq.ROUTING_ID in socket_options:
+            raise ValueError(
+                "socket option ROUTING_ID is given, expected none: several sockets can't have one routing id; "
+                "pass a socket of your own for that"
+            )
+
+        options = {
+            zmq.MAXMSGSIZE: check_size(max_message_bytes),
+            zmq.IMMEDIATE: 1,
+            zmq.LINGER: LINGER,
+            **(socket_options or {}),
+        }
+
+        def open_one(socket_type: zmq.SocketType) -> zmq.Socket[bytes]:
+            return open_socket(zmq_context, socket_type, endpoint, bind=False, options=options)
+
+        requests = OwnSockets(lambda: open_one(zmq.REQ), linger=0)
+        requests.give_back(requests.take(None))  # shows what is wrong with the arguments here and now
+        transport = cls.__new__(cls)
+        one_way = OwnSockets(lambda: open_one(zmq.DEALER), linger=None)
+        transport._set_up(endpoint, timeout, requests, one_way)  # noqa: SLF001  # its own
+        return transport
+
+    def _set_up(self, endpoint: str, timeout: float | None, requests: Sockets, one_way: Sockets | None) -> None:
+        self._endpoint = endpoint
+        self._timeout = timeout
+        self._requests = requests
+        self._one_way = one_way
+        self._origin = Origin()
+        self._closed = False
+
+    @overload
+    def send_message(self, message: str, *, expect_reply: Literal[True] = True) -> str: ...
+
+    @overload
+    def send_message(self, message: str, *, expect_reply: Literal[False]) -> None: ...
+
+    @overload
+    def send_message(self, message: str, *, expect_reply: bool) -> str | None: ...
+
+    def send_message(self, message: str, *, expect_reply: bool = True) -> str | None:
+        """
+        Send *message* and wait for the reply; return its text.
+
+        With ``expect_reply=False``, return ``None`` once libzmq has taken the message for a connection
+        that stands: whether the server gets it is not known. :meth:`close` right after still sends it, for
+        up to ZMQ_LINGER. A reply to it is thrown away.
+
+        The message is sent at most once. That of a call that failed is taken back where it has not left yet.
+
+        Raises:
+            TypeError: *message* is not a ``str``; nothing was sent.
+            ValueError: *message* has no UTF-8 form; nothing was sent.
+            TransportTimeoutError: no reply in time. The error tells whether the message had been sent; if
+                so, the server may have handled it.
+            TransportProtocolError: the reply is not one frame of UTF-8. The server has handled the message.
+            TransportClosedError: the client was closed, before the call or during it.
+            TransportError: this process is a fork of the one that made the client.
+        """
+        data = _frames.encode(message)
+        self._origin.check()
+        if self._closed:
+            raise self._closed_error()
+        end = deadline(self._timeout)
+        try:
+            if expect_reply:
+                return self._request(data, end)
+            self._send_only(data, end)
+        except zmq.ZMQError as exc:
+            raise translated(exc, f"calling {self._endpoint}") from exc
+        return None
+
+    def close(self) -> None:
+        """
+        Close the client and wake its calls under way, within 0.5 s; do nothing when it is closed.
+
+        Returns at once, from any thread. One-way messages are still sent, for up to ZMQ_LINGER. A socket
+        that a caller brought is set back and left open.
+        """
+        self._closed = True
+        if self._origin.is_here():
+            self._requests.close()
+            if self._one_way is not None:
+                self._one_way.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _request(self, data: bytes, end: float | None) -> str:
+        socket = self._take(self._requests, end)
+        try:
+            wait = self._next_wait(self._timeout)
+            try:
+                socket.send(data, 0)
+            except zmq.Again:
+                self._patiently(lambda wait: socket.send(data, wait), wait, end, _UNSENT)
+                wait = self._next_wait(remaining(end))
+            reply = self._text_of(self._patiently(socket.receive, wait, end, _UNANSWERED))
+        except BaseException:
+            self._requests.discard(socket)
+            raise
+        self._requests.give_back(socket)
+        return reply
+
+    def _send_only(self, data: bytes, end: float | None) -> None:
+        sockets = self._one_way or self._requests
+        socket = self._take(sockets, end)
+
+        def send(wait: float) -> None:
+            if sockets is self._one_way:
+                socket.drop_received()
+                socket.send(b"", wait, zmq.SNDMORE)  # the delimiter, which REQ sockets send of themselves
+            socket.send(data, wait)
+
+        try:
+            self._patiently(send, self._next_wait(self._timeout), end, _UNSENT)
+        except BaseException:
+            sockets.discard(socket)
+            raise
+        sockets.give_back(socket)
+
+    def _take(self, sockets: Sockets, end: float | None) -> TimedSocket:
+        socket = sockets.take(remaining(end))
+        if socket is None:
+            raise self._late(*_OUT_OF_TURN)
+        if self._closed:
+            sockets.give_back(socket)
+            raise self._closed_error()
+        return socket
+
+    def _patiently(
+        self, step: Callable[[float], ResultT], wait: float, end: float | None, lacking: tuple[str, str]
+    ) -> ResultT:
+        """Try *step*, first for *wait* seconds, until *end*; *lacking* tells what the call lacks then."""
+        while True:
+            try:
+                return step(wait)
+            except zmq.Again as exc:
+                if self._closed:
+                    raise self._closed_error() from exc
+                left = remaining(end)
+                if left == 0:
+                    raise self._late(*lacking) from exc
+                wait = self._next_wait(left)
+
+    @staticmethod
+    def _next_wait(left: float | None) -> float:
+        return _LONGEST_WAIT if left is None else min(left, _LONGEST_WAIT)
+
+    def _text_of(self, frames: list[zmq.Frame]) -> str:
+        if len(frames) != 1:
+            raise TransportProtocolError(
+                f"reply from {self._endpoint} has {len(frames) or 'too many'} frames, expected 1"
+            )
+        try:
+            return _frames.decode(frames)
+        except UnicodeDecodeError as exc:
+            raise TransportProtocolError(
+                f"reply from {self._endpoint} has byte 0x{exc.object[exc.start]:02x} at {exc.start}, expected UTF-8"
+            ) from exc
+
+    def _late(self, lacking: str, fate: str) -> TransportTimeoutError:
+        return TransportTimeoutError(f"no {lacking} {self._endpoint} within {self._timeout} s; {fate}")
+
+    def _closed_error(self) -> TransportClosedError:
+        return TransportClosedError(f"client of {self._endpoint} was closed, expected an open one")

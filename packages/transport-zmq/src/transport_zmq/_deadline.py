@@ -1,0 +1,25 @@
+"""Points in time, on the monotonic clock, and the seconds that callers give. ``None`` is never."""
+
+import math
+from time import monotonic
+
+
+def check_timeout(timeout: float | None) -> float | None:
+    """Return *timeout*; ``TypeError`` or ``ValueError`` unless it is ``None`` or a number of seconds from 0 on."""
+    if timeout is None:
+        return None
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers need not be typed
+        raise TypeError(f"timeout is of type {type(timeout).__name__}, expected seconds as a float, or None")
+    if not timeout >= 0:  # catches what is not a number, too
+        raise ValueError(f"timeout is {timeout}, expected 0 or more seconds, or None")
+    return None if timeout == math.inf else timeout
+
+
+def deadline(timeout: float | None) -> float | None:
+    """Return the time that is *timeout* seconds from now."""
+    return None if timeout is None else monotonic() + timeout
+
+
+def remaining(end: float | None) -> float | None:
+    """Return the seconds until *end*, never less than 0."""
+    return None if end is None else max(0.0, end - monotonic())

@@ -1,0 +1,25 @@
+"""What a server must keep to be able to answer."""
+
+
+class Envelope:
+    """
+    The return address of one message, to be handed to ``send_reply`` of the server that gave it.
+
+    It holds every frame that came before the message: the routing id of the connection, and what REQ
+    sockets, correlation and proxies on the way have put in. Opaque; only a server makes one.
+    """
+
+    __slots__ = ("_frames", "_server")
+
+    def __init__(self, server: object, frames: list[bytes]) -> None:
+        self._server = server
+        self._frames = [frames]
+
+    def claim(self, server: object) -> list[bytes] | None:
+        """Return the frames, once in a lifetime and to *server* alone; ``None`` after that."""
+        if self._server is not server:
+            return None
+        try:
+            return self._frames.pop()  # one step for every thread: two claims can't both succeed
+        except IndexError:
+            return None

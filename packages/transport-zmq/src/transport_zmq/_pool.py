@@ -1,0 +1,100 @@
+"""Where a client's calls get their sockets from: each call has one to itself until it is over."""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+import zmq
+
+from ._waiting import TimedSocket, acquire, lock_for, timed
+
+_MOST_IDLE = 64  # sockets kept for the next calls; a burst of more calls at once opens more, and closes them after
+
+
+class Sockets(Protocol):
+    """Hands out sockets and takes them back."""
+
+    def take(self, timeout: float | None) -> TimedSocket | None:
+        """Return a socket that is ready to send; ``None`` when there is none within *timeout* seconds."""
+        ...
+
+    def give_back(self, socket: TimedSocket) -> None:
+        """Take back a socket whose call went well."""
+        ...
+
+    def discard(self, socket: TimedSocket) -> None:
+        """Take back a socket whose call failed: its reply, should it come, must reach no later call."""
+        ...
+
+    def close(self) -> None:
+        """Close the idle sockets; one in use is closed as it comes back."""
+        ...
+
+
+class OwnSockets:
+    """As many sockets as there are calls at once, opened as needed and closed with *linger* milliseconds."""
+
+    def __init__(self, open_one: Callable[[], zmq.Socket[bytes]], linger: int | None) -> None:
+        self._open_one = open_one
+        self._linger = linger
+        self._idle: deque[TimedSocket] = deque()
+        self._closed = False
+
+    def take(self, timeout: float | None) -> TimedSocket:  # noqa: ARG002  # there always is one
+        """Return the socket used last, or a new one."""
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return timed(self._open_one())
+
+    def give_back(self, socket: TimedSocket) -> None:
+        """Keep *socket* for the next call."""
+        if len(self._idle) >= _MOST_IDLE:
+            self.discard(socket)
+            return
+        self._idle.append(socket)
+        if self._closed:  # looked at last: close() may have emptied the pool in between
+            self.close()
+
+    def discard(self, socket: TimedSocket) -> None:
+        """Close *socket*."""
+        socket.socket.close(self._linger)
+
+    def close(self) -> None:
+        """Close the idle sockets."""
+        self._closed = True
+        while True:
+            try:
+                self.discard(self._idle.pop())
+            except IndexError:
+                return
+
+
+class PassedSocket:
+    """The one REQ socket that a caller has brought: calls take turns."""
+
+    def __init__(self, socket: zmq.Socket[bytes]) -> None:
+        # A call that got no reply must not keep the next from sending, and its reply, when late, is told by its number.
+        socket.set(zmq.REQ_RELAXED, 1)
+        socket.set(zmq.REQ_CORRELATE, 1)
+        self._socket = timed(socket)
+        self._taken = lock_for(socket)
+        self._closed = False
+
+    def take(self, timeout: float | None) -> TimedSocket | None:
+        """Return the socket when its turn has come."""
+        return self._socket if acquire(self._taken, timeout) else None
+
+    def give_back(self, socket: TimedSocket) -> None:
+        """Let the next call have its turn."""
+        if self._closed:
+            socket.restore()
+        self._taken.release()
+
+    discard = give_back
+
+    def close(self) -> None:
+        """Set the socket back, now or as the call that uses it ends."""
+        self._closed = True
+        if self._taken.acquire(False):
+            self.give_back(self._socket)

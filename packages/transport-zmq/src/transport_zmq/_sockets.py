@@ -1,0 +1,147 @@
+"""Opening sockets, and checking those that a caller brings."""
+
+import errno
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import zmq
+
+from transport_base import TransportClosedError, TransportConnectionError, TransportError
+
+# What a peer may send in one message unless the caller says otherwise: a bound for memory, not a target.
+DEFAULT_MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+
+# How long libzmq may go on sending what was handed to it before close(), in milliseconds (ZMQ_LINGER).
+LINGER = 5_000
+
+_MALFORMED = {errno.EINVAL, errno.EPROTONOSUPPORT, errno.ENAMETOOLONG, zmq.ENOCOMPATPROTO}
+_HIGHEST_PORT = 65_535
+
+
+def check_size(max_message_bytes: int | None) -> int:
+    """Return *max_message_bytes* as ZMQ_MAXMSGSIZE has it; ``TypeError`` or ``ValueError`` unless it is a size."""
+    if max_message_bytes is None:
+        return -1
+    if isinstance(max_message_bytes, bool) or not isinstance(max_message_bytes, int):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers need not be typed
+        raise TypeError(f"max_message_bytes is of type {_type_name(max_message_bytes)}, expected an int, or None")
+    if max_message_bytes < 0:
+        raise ValueError(f"max_message_bytes is {max_message_bytes}, expected 0 or more, or None for no bound")
+    return max_message_bytes
+
+
+def check_socket(socket: zmq.Socket[bytes], wanted: zmq.SocketType) -> None:
+    """Raise ``TypeError`` or ``ValueError`` unless *socket* is an open, synchronous socket of the type *wanted*."""
+    if not isinstance(socket, zmq.Socket) or _is_async(socket, "Socket"):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers need not be typed
+        raise TypeError(f"socket is of type {_type_name(socket)}, expected zmq.Socket or zmq.green.Socket")
+    if socket.closed:
+        raise ValueError(f"socket is closed, expected an open {wanted.name} socket")
+    if socket.type != wanted:
+        raise ValueError(f"socket is of type {zmq.SocketType(int(socket.type)).name}, expected {wanted.name}")
+
+
+def open_socket(
+    context: zmq.Context[Any],
+    socket_type: zmq.SocketType,
+    endpoint: str,
+    *,
+    bind: bool,
+    options: Mapping[int, int | bytes | str],
+) -> zmq.Socket[bytes]:
+    """
+    Return a new socket with *options* set, then bound or connected to *endpoint*.
+
+    Raises:
+        TypeError: an argument is of the wrong type.
+        ValueError: libzmq does not know an option, or its value, or the form of the endpoint.
+        TransportConnectionError: the endpoint can't be had, for example because its port is in use.
+        TransportClosedError: *context* was terminated.
+    """
+    if not isinstance(context, zmq.Context) or _is_async(context, "Context"):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers need not be typed
+        raise TypeError(f"zmq_context is of type {_type_name(context)}, expected zmq.Context or zmq.green.Context")
+    if not isinstance(endpoint, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers need not be typed
+        raise TypeError(f"endpoint is of type {_type_name(endpoint)}, expected str")
+    port = endpoint.rpartition(":")[2]
+    if endpoint.startswith("tcp:") and port.isdecimal() and int(port) > _HIGHEST_PORT:
+        # libzmq takes it modulo 65536.
+        raise ValueError(f"endpoint {endpoint!r} has port {port}, expected at most {_HIGHEST_PORT}")
+    if context.closed:
+        raise TransportClosedError("zmq_context was terminated, expected one in use")
+    try:
+        socket: zmq.Socket[bytes] = context.socket(socket_type)
+    except zmq.ZMQError as exc:
+        raise translated(exc, "opening a socket") from exc
+    try:
+        for option, value in options.items():
+            _set_option(socket, option, value)
+        _attach(socket, endpoint, bind=bind)
+    except BaseException:
+        socket.close(0)
+        raise
+    return socket
+
+
+def endpoint_of(socket: zmq.Socket[bytes]) -> str:
+    """Return where *socket* was last bound or connected; empty when it is neither."""
+    return socket.get_string(zmq.LAST_ENDPOINT)
+
+
+def translated(exc: zmq.ZMQError, doing: str) -> TransportError:
+    """Return the error of ours for *exc*, which libzmq gave while *doing* something."""
+    if exc.errno in {zmq.ETERM, zmq.ENOTSOCK}:
+        return TransportClosedError(f"the socket or its zmq.Context was closed while {doing}")
+    return TransportError(f"libzmq failed while {doing}: {exc}")
+
+
+def _set_option(socket: zmq.Socket[bytes], option: int, value: int | bytes | str) -> None:
+    if not isinstance(option, int) or not isinstance(value, int | bytes | str):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers need not be typed
+        raise TypeError(
+            f"socket option {option!r} is given a {_type_name(value)}, expected an int key with an int, bytes or str"
+        )
+    try:
+        socket.set(option, value.encode() if isinstance(value, str) else value)
+    except (zmq.ZMQError, TypeError, OverflowError) as exc:
+        # The value may be a key: it stays out of the message.
+        reason = exc.strerror if isinstance(exc, zmq.ZMQError) else type(exc).__name__
+        raise ValueError(
+            f"socket option {_option_name(option)} was refused ({reason}), "
+            "expected an option and a value that libzmq knows for this socket"
+        ) from None
+
+
+def _attach(socket: zmq.Socket[bytes], endpoint: str, *, bind: bool) -> None:
+    try:
+        if bind:
+            socket.bind(endpoint)
+        else:
+            socket.connect(endpoint)
+    except zmq.ZMQError as exc:
+        if exc.errno in _MALFORMED:
+            raise ValueError(
+                f"endpoint {endpoint!r} is not understood by libzmq ({exc.strerror}), "
+                "expected one like 'tcp://127.0.0.1:5555', 'ipc:///path' or 'inproc://name'"
+            ) from exc
+        if exc.errno == zmq.ETERM:
+            raise translated(exc, "opening a socket") from exc
+        raise TransportConnectionError(
+            f"cannot {'bind' if bind else 'connect'} to {endpoint!r} ({exc.strerror}), "
+            f"expected {'a free local address' if bind else 'an address that exists'}"
+        ) from exc
+
+
+def _is_async(thing: object, name: str) -> bool:
+    # Not imported for the sake of a check: it brings all of asyncio.
+    module = sys.modules.get("zmq.asyncio")
+    return module is not None and isinstance(thing, getattr(module, name))
+
+
+def _option_name(option: int) -> str:
+    try:
+        return zmq.SocketOption(option).name
+    except ValueError:
+        return str(option)
+
+
+def _type_name(thing: object) -> str:
+    kind = type(thing)
+    return kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"

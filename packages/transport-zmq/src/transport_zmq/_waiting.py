@@ -1,0 +1,129 @@
+"""
+How to wait: in a thread, or in a greenlet of gevent.
+
+libzmq ends a thread's wait by the socket options ZMQ_RCVTIMEO and ZMQ_SNDTIMEO. A poll in front of each
+call would do too, but gives the interpreter's lock away twice. Green sockets have no such options: there
+gevent's own time-outs end the wait.
+"""
+
+import math
+import sys
+import threading
+from typing import Any, Protocol
+
+import zmq
+
+from . import _frames
+
+_MILLISECONDS = 1_000
+_LONGEST = 2**31 - 1  # the options are C ints
+
+
+class Lock(Protocol):
+    """What the locks of threads and of greenlets have in common."""
+
+    def acquire(self, blocking: bool = ..., timeout: Any = ...) -> bool: ...
+
+    def release(self) -> object: ...
+
+
+class TimedSocket:
+    """A socket that one thread at a time uses, whose waits end in time with ``zmq.Again``."""
+
+    def __init__(self, socket: zmq.Socket[bytes]) -> None:
+        self.socket = socket
+        self._receive_timeout: float | None = None
+        self._send_timeout: float | None = None
+        self._before = (int(socket.get(zmq.RCVTIMEO)), int(socket.get(zmq.SNDTIMEO)))
+        socket.set(zmq.RCVTIMEO, -1)
+        socket.set(zmq.SNDTIMEO, -1)
+
+    def receive(self, timeout: float | None) -> list[zmq.Frame]:
+        """Wait up to *timeout* seconds for a message; return its frames, or ``[]`` when there are too many."""
+        if timeout != self._receive_timeout:
+            self.socket.set(zmq.RCVTIMEO, _milliseconds(timeout))
+            self._receive_timeout = timeout
+        return _frames.read(self.socket, self.socket.recv(copy=False))
+
+    def send(self, data: bytes, timeout: float | None, flags: int = 0) -> None:
+        """Wait up to *timeout* seconds until libzmq takes *data*."""
+        if timeout != self._send_timeout:
+            self.socket.set(zmq.SNDTIMEO, _milliseconds(timeout))
+            self._send_timeout = timeout
+        self.socket.send(data, flags)
+
+    def drop_received(self) -> None:
+        """Throw away what has arrived."""
+        while int(self.socket.get(zmq.EVENTS)) & zmq.POLLIN:
+            self.socket.recv(zmq.DONTWAIT, copy=False)
+
+    def restore(self) -> None:
+        """Set the socket's options back to what they were."""
+        self.socket.set(zmq.RCVTIMEO, self._before[0])
+        self.socket.set(zmq.SNDTIMEO, self._before[1])
+
+
+class GreenTimedSocket(TimedSocket):
+    """The same for greenlets: a wait blocks one of them and never the hub."""
+
+    def __init__(self, socket: zmq.Socket[bytes]) -> None:
+        from gevent import Timeout  # noqa: PLC0415  # only green sockets need gevent
+
+        self.socket = socket
+        self._timer = Timeout
+
+    def receive(self, timeout: float | None) -> list[zmq.Frame]:
+        """As in the base class."""
+        try:
+            first = self.socket.recv(zmq.DONTWAIT, copy=False)
+        except zmq.Again:
+            if timeout == 0:
+                raise
+            with self._timer(timeout, zmq.Again()):
+                first = self.socket.recv(copy=False)
+        return _frames.read(self.socket, first)
+
+    def send(self, data: bytes, timeout: float | None, flags: int = 0) -> None:
+        """As in the base class."""
+        try:
+            self.socket.send(data, flags | zmq.DONTWAIT)
+        except zmq.Again:
+            if timeout == 0:
+                raise
+            with self._timer(timeout, zmq.Again()):
+                self.socket.send(data, flags)
+
+    def restore(self) -> None:
+        """Do nothing: a green socket's options were left alone."""
+
+
+def timed(socket: zmq.Socket[bytes]) -> TimedSocket:
+    """Return *socket* with waits of the kind that suits it."""
+    return GreenTimedSocket(socket) if _is_green(socket) else TimedSocket(socket)
+
+
+def lock_for(socket: zmq.Socket[bytes]) -> Lock:
+    """Return a new lock for those who wait for *socket*: threads, or greenlets."""
+    if not _is_green(socket):
+        return threading.Lock()
+    from gevent.lock import Semaphore  # noqa: PLC0415  # only green sockets need gevent
+
+    return Semaphore()
+
+
+def acquire(lock: Lock, timeout: float | None) -> bool:
+    """Acquire *lock* within *timeout* seconds, without a wait where that is possible; tell whether it was."""
+    if lock.acquire(False):
+        return True
+    return lock.acquire() if timeout is None else lock.acquire(True, min(timeout, threading.TIMEOUT_MAX))
+
+
+def _milliseconds(seconds: float | None) -> int:
+    # Rounded up, so that a short wait is not a wait for nothing.
+    return -1 if seconds is None else min(math.ceil(seconds * _MILLISECONDS), _LONGEST)
+
+
+def _is_green(socket: zmq.Socket[bytes]) -> bool:
+    # Who made a green socket has imported zmq.green; importing it here would bring gevent to everyone.
+    green = sys.modules.get("zmq.green")
+    return green is not None and isinstance(socket, green.Socket)
