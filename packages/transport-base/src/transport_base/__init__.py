@@ -30,4 +30,4 @@ __all__ = [
     "serve",
 ]
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
