@@ -38,8 +38,12 @@ def main() -> int:
 
 def _echo(endpoint: str) -> None:
     with zmq.Context() as context, ZmqServerTransport.create(context, endpoint) as server:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: server.close())
+
+        def stop(_number: int, _frame: object) -> None:
+            server.close()
+
+        signal.signal(signal.SIGINT, stop)
+        signal.signal(signal.SIGTERM, stop)
         print(server.endpoint, flush=True)
         serve(server, lambda message: message)
 

@@ -6,7 +6,7 @@ from typing import Any, Literal, Self, TypeVar, overload
 
 import zmq
 
-from transport_base import TransportClosedError, TransportProtocolError, TransportTimeoutError
+from transport_base import TransportClosedError, TransportError, TransportProtocolError, TransportTimeoutError
 
 from . import _frames
 from ._deadline import check_timeout, deadline, remaining
@@ -123,6 +123,7 @@ class ZmqClientTransport:
     def _set_up(self, endpoint: str, timeout: float | None, requests: Sockets, one_way: Sockets | None) -> None:
         self._endpoint = endpoint
         self._timeout = timeout
+        self._first_wait = self._next_wait(timeout)
         self._requests = requests
         self._one_way = one_way
         self._origin = Origin()
@@ -157,9 +158,8 @@ class ZmqClientTransport:
             TransportError: this process is a fork of the one that made the client.
         """
         data = _frames.encode(message)
-        self._origin.check()
-        if self._closed:
-            raise self._closed_error()
+        if self._closed or not self._origin.is_here():
+            raise self._unusable()
         end = deadline(self._timeout)
         try:
             if expect_reply:
@@ -193,7 +193,7 @@ class ZmqClientTransport:
     def _request(self, data: bytes, end: float | None) -> str:
         socket = self._take(self._requests, end)
         try:
-            wait = self._next_wait(self._timeout)
+            wait = self._first_wait
             try:
                 socket.send(data, 0)
             except zmq.Again:
@@ -217,19 +217,19 @@ class ZmqClientTransport:
             socket.send(data, wait)
 
         try:
-            self._patiently(send, self._next_wait(self._timeout), end, _UNSENT)
+            self._patiently(send, self._first_wait, end, _UNSENT)
         except BaseException:
             sockets.discard(socket)
             raise
         sockets.give_back(socket)
 
     def _take(self, sockets: Sockets, end: float | None) -> TimedSocket:
-        socket = sockets.take(remaining(end))
+        socket = sockets.take(end)
         if socket is None:
             raise self._late(*_OUT_OF_TURN)
         if self._closed:
             sockets.give_back(socket)
-            raise self._closed_error()
+            raise self._unusable()
         return socket
 
     def _patiently(
@@ -241,7 +241,7 @@ class ZmqClientTransport:
                 return step(wait)
             except zmq.Again as exc:
                 if self._closed:
-                    raise self._closed_error() from exc
+                    raise self._unusable() from exc
                 left = remaining(end)
                 if left == 0:
                     raise self._late(*lacking) from exc
@@ -251,13 +251,11 @@ class ZmqClientTransport:
     def _next_wait(left: float | None) -> float:
         return _LONGEST_WAIT if left is None else min(left, _LONGEST_WAIT)
 
-    def _text_of(self, frames: list[zmq.Frame]) -> str:
-        if len(frames) != 1:
-            raise TransportProtocolError(
-                f"reply from {self._endpoint} has {len(frames) or 'too many'} frames, expected 1"
-            )
+    def _text_of(self, frame: zmq.Frame) -> str:
+        if frame.more:
+            raise TransportProtocolError(f"reply from {self._endpoint} has several frames, expected 1")
         try:
-            return _frames.decode(frames)
+            return _frames.decode(frame)
         except UnicodeDecodeError as exc:
             raise TransportProtocolError(
                 f"reply from {self._endpoint} has byte 0x{exc.object[exc.start]:02x} at {exc.start}, expected UTF-8"
@@ -266,5 +264,7 @@ class ZmqClientTransport:
     def _late(self, lacking: str, fate: str) -> TransportTimeoutError:
         return TransportTimeoutError(f"no {lacking} {self._endpoint} within {self._timeout} s; {fate}")
 
-    def _closed_error(self) -> TransportClosedError:
+    def _unusable(self) -> TransportError:
+        if not self._origin.is_here():
+            return self._origin.error()
         return TransportClosedError(f"client of {self._endpoint} was closed, expected an open one")

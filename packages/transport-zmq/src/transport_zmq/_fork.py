@@ -29,7 +29,6 @@ class Origin:
         """Tell whether that process is this one."""
         return self._count == _Forks.count
 
-    def check(self) -> None:
-        """Raise ``TransportError`` in a forked child."""
-        if not self.is_here():
-            raise TransportError("transport was made before a fork, expected one made in this process")
+    def error(self) -> TransportError:
+        """Return the error for a call in another process."""
+        return TransportError("transport was made before a fork, expected one made in this process")

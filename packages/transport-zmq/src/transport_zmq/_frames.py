@@ -5,12 +5,15 @@ from collections.abc import Iterable
 
 import zmq
 
-# From here on, one copy into bytes and the frame let go beats decoding in place: with the frame, the bytes of
-# the socket buffer and the str alive at once, the allocator gives memory back and takes it anew each time.
-_LARGE = 200_000
+_DONTWAIT = int(zmq.DONTWAIT)
+_MORE = int(zmq.DONTWAIT | zmq.SNDMORE)
 
-_MORE = zmq.DONTWAIT | zmq.SNDMORE
-_MOST_FRAMES = 64  # more return addresses than any chain of proxies has; bounds what a hostile peer can pile up
+# More than the return addresses of any chain of proxies take; bounds what a peer can have a server keep.
+_LARGEST_ENVELOPE = 64 * 1024
+
+# From here on, one copy into bytes with the frame let go beats decoding in place: with frame, text and the bytes
+# of the last message alive at once, the allocator gives memory back and takes it anew each time.
+_LARGE = 200_000
 
 
 def encode(message: str) -> bytes:
@@ -20,9 +23,8 @@ def encode(message: str) -> bytes:
     return message.encode()
 
 
-def decode(frames: list[zmq.Frame]) -> str:
-    """Take the last of *frames* and return its text; ``UnicodeDecodeError`` when it is not UTF-8."""
-    frame = frames.pop()
+def decode(frame: zmq.Frame) -> str:
+    """Return the text of *frame*; ``UnicodeDecodeError`` when it is not UTF-8."""
     if len(frame) < _LARGE:
         return str(frame.buffer, "utf-8")
     data = frame.bytes
@@ -30,35 +32,37 @@ def decode(frames: list[zmq.Frame]) -> str:
     return data.decode()
 
 
-def read(socket: zmq.Socket[bytes], first: zmq.Frame) -> list[zmq.Frame]:
-    """Return the frames of the message that begins with *first*, or ``[]`` when there are too many."""
-    frames = [first]
-    frame = first
+def read(socket: zmq.Socket[bytes], frame: zmq.Frame) -> tuple[list[bytes], zmq.Frame]:
+    """Return the envelope that begins with *frame*, empty when it is too large, and the frame behind it."""
+    envelope: list[bytes] = []
+    size = 0
     try:
         while frame.more:
-            frame = socket.recv(zmq.DONTWAIT, copy=False)
-            if len(frames) <= _MOST_FRAMES:
-                frames.append(frame)
+            size += 1 + len(frame)  # so that empty frames count as well
+            if size <= _LARGEST_ENVELOPE:
+                envelope.append(frame.bytes)
+            frame = socket.recv(_DONTWAIT, False)
     except BaseException:  # Ctrl-C between two frames: the rest must not pass for the next message
         while socket.get(zmq.RCVMORE):
-            socket.recv(zmq.DONTWAIT)
+            socket.recv(_DONTWAIT)
         raise
-    return frames if len(frames) <= _MOST_FRAMES else []
+    return ([] if size > _LARGEST_ENVELOPE else envelope), frame
 
 
 def write(socket: zmq.Socket[bytes], envelope: Iterable[bytes], data: bytes) -> None:
     """Send *envelope* and *data* as one message without a wait; ``zmq.ZMQError`` when the first frame is refused."""
     frames = iter(envelope)
+    send = socket.send
     try:
         for frame in frames:
-            socket.send(frame, _MORE)
-        socket.send(data, zmq.DONTWAIT)
+            send(frame, _MORE)
+        send(data, _DONTWAIT)
     except zmq.ZMQError:
         raise
     except BaseException:  # Ctrl-C between two frames: an unfinished message would swallow the next
         for frame in frames:
-            socket.send(frame, _MORE)
+            send(frame, _MORE)
         # When the message was whole already, this is one to a peer called *data*, which a ROUTER refuses.
         with contextlib.suppress(zmq.ZMQError):
-            socket.send(data, zmq.DONTWAIT)
+            send(data, _DONTWAIT)
         raise

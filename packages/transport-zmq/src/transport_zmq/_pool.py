@@ -6,6 +6,7 @@ from typing import Protocol
 
 import zmq
 
+from ._deadline import remaining
 from ._waiting import TimedSocket, acquire, lock_for, timed
 
 _MOST_IDLE = 64  # sockets kept for the next calls; a burst of more calls at once opens more, and closes them after
@@ -14,8 +15,8 @@ _MOST_IDLE = 64  # sockets kept for the next calls; a burst of more calls at onc
 class Sockets(Protocol):
     """Hands out sockets and takes them back."""
 
-    def take(self, timeout: float | None) -> TimedSocket | None:
-        """Return a socket that is ready to send; ``None`` when there is none within *timeout* seconds."""
+    def take(self, end: float | None) -> TimedSocket | None:
+        """Return a socket that is ready to send; ``None`` when there is none until *end*."""
         ...
 
     def give_back(self, socket: TimedSocket) -> None:
@@ -40,7 +41,7 @@ class OwnSockets:
         self._idle: deque[TimedSocket] = deque()
         self._closed = False
 
-    def take(self, timeout: float | None) -> TimedSocket:  # noqa: ARG002  # there always is one
+    def take(self, end: float | None) -> TimedSocket:  # noqa: ARG002  # there always is one
         """Return the socket used last, or a new one."""
         try:
             return self._idle.pop()
@@ -81,9 +82,9 @@ class PassedSocket:
         self._taken = lock_for(socket)
         self._closed = False
 
-    def take(self, timeout: float | None) -> TimedSocket | None:
+    def take(self, end: float | None) -> TimedSocket | None:
         """Return the socket when its turn has come."""
-        return self._socket if acquire(self._taken, timeout) else None
+        return self._socket if acquire(self._taken, remaining(end)) else None
 
     def give_back(self, socket: TimedSocket) -> None:
         """Let the next call have its turn."""

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import logging
+import math
 import secrets
 import threading
 from collections import deque
@@ -22,6 +23,8 @@ from ._sockets import DEFAULT_MAX_MESSAGE_BYTES, LINGER, check_size, check_socke
 from ._waiting import acquire, lock_for, timed
 
 _log = logging.getLogger(__name__)
+
+_TOKEN_SIZE = 16  # bytes: 128 random bits are beyond guessing
 
 
 class ZmqServerTransport:
@@ -52,18 +55,19 @@ class ZmqServerTransport:
         self._origin = Origin()
         self._closed = False
         self._disposed = False
-        self._max_bytes = int(socket.get(zmq.MAXMSGSIZE))
+        max_bytes = int(socket.get(zmq.MAXMSGSIZE))
+        self._max_bytes: float = math.inf if max_bytes < 0 else max_bytes
         self._socket = socket
         self._timed = timed(socket)
         self._held = lock_for(socket)  # by whoever is inside libzmq with the socket
         self._outbox: deque[tuple[list[bytes], bytes]] = deque()
         socket.set(zmq.ROUTER_MANDATORY, 1)
         # A peer can't tell the token, so it can't pass for the bell.
-        self._token = secrets.token_bytes(16)
+        self._token = secrets.token_bytes(_TOKEN_SIZE)
         bell_endpoint = f"inproc://{self._token.hex()}"
         socket.bind(bell_endpoint)
-        context: zmq.Context[Any] = socket.context
-        self._bell = zmq.Socket(context, zmq.DEALER)  # never waits, so not a green one even if *socket* is
+        # Never waits, so it is a plain socket even where *socket* is a green one.
+        self._bell = zmq.Socket(socket.context, zmq.DEALER)  # pyright: ignore[reportUnknownMemberType]  # as pyzmq has it
         self._bell.connect(bell_endpoint)
         self._bell_held = threading.RLock()  # never while waiting; a signal handler may come in twice
         self._bell_endpoint = bell_endpoint
@@ -122,22 +126,30 @@ class ZmqServerTransport:
             TransportClosedError: the server was closed, before the call or during it.
             TransportError: this process is a fork of the one that made the server.
         """
-        self._check_usable()
+        if self._closed or not self._origin.is_here():
+            raise self._unusable()
         end = None if timeout is None else deadline(check_timeout(timeout))
-        if not acquire(self._held, remaining(end)):
-            raise TransportTimeoutError(f"no message at {self._endpoint} within {timeout} s")
+        if not self._held.acquire(False) and not acquire(self._held, remaining(end)):
+            raise self._late(timeout)
         try:
             while not self._closed:
-                frames = self._timed.receive(remaining(end))
-                if len(frames) == 2 and frames[1].bytes == self._token:
+                envelope, frame = _frames.read(
+                    self._socket, self._timed.receive(None if end is None else remaining(end))
+                )
+                if len(envelope) == 1 and len(frame) == _TOKEN_SIZE and frame.bytes == self._token:
                     self._attend()
-                    continue
-                text = self._text_of(frames)
-                if text is not None:
-                    return Envelope(self, [frame.bytes for frame in frames]), text
-            raise self._closed_error()
+                elif not envelope:
+                    _log.warning("dropped a message whose envelope is too large")
+                elif len(frame) > self._max_bytes:  # as inproc peers may send, for which libzmq has no bound
+                    _log.warning("dropped a message of %d bytes, expected at most %d", len(frame), self._max_bytes)
+                else:
+                    try:
+                        return Envelope(self, envelope), _frames.decode(frame)
+                    except UnicodeDecodeError as exc:
+                        _log.warning("dropped a message that is not UTF-8 at byte %d", exc.start)
+            raise self._unusable()
         except zmq.Again as exc:
-            raise TransportTimeoutError(f"no message at {self._endpoint} within {timeout} s") from exc
+            raise self._late(timeout) from exc
         except zmq.ZMQError as exc:
             raise self._failed(exc) from exc
         finally:
@@ -159,7 +171,8 @@ class ZmqServerTransport:
             TransportError: this process is a fork of the one that made the server.
         """
         data = _frames.encode(reply)
-        self._check_usable()
+        if self._closed or not self._origin.is_here():
+            raise self._unusable()
         envelope = context.claim(self) if isinstance(context, Envelope) else None  # pyright: ignore[reportUnnecessaryIsInstance]  # callers need not be typed
         if envelope is None:
             raise TransportContextError(
@@ -198,32 +211,19 @@ class ZmqServerTransport:
     ) -> None:
         self.close()
 
-    def _check_usable(self) -> None:
-        self._origin.check()
-        if self._closed:
-            raise self._closed_error()
-
-    def _closed_error(self) -> TransportClosedError:
+    def _unusable(self) -> TransportError:
+        if not self._origin.is_here():
+            return self._origin.error()
         return TransportClosedError(f"server at {self._endpoint} was closed, expected an open one")
+
+    def _late(self, timeout: float | None) -> TransportTimeoutError:
+        return TransportTimeoutError(f"no message at {self._endpoint} within {timeout} s")
 
     def _failed(self, exc: zmq.ZMQError) -> TransportError:
         error = translated(exc, f"serving at {self._endpoint}")
         if isinstance(error, TransportClosedError):
             self._closed = True  # so that whoever lets go of the socket closes it: zmq.Context.term() waits for that
         return error
-
-    def _text_of(self, frames: list[zmq.Frame]) -> str | None:
-        """Take the last of *frames* and return its text; ``None`` when there is none to be had."""
-        if not frames:
-            _log.warning("dropped a message with an endless envelope")
-        elif self._max_bytes >= 0 and max(sum(map(len, frames[:-1])), len(frames[-1])) > self._max_bytes:
-            _log.warning("dropped a message over %d bytes", self._max_bytes)
-        else:
-            try:
-                return _frames.decode(frames)
-            except UnicodeDecodeError as exc:
-                _log.warning("dropped a message that is not UTF-8 at byte %d", exc.start)
-        return None
 
     def _ring(self) -> None:
         """Have the one who is inside libzmq attend to what was asked for; attend to it here when nobody is."""

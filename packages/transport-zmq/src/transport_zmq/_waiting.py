@@ -13,8 +13,6 @@ from typing import Any, Protocol
 
 import zmq
 
-from . import _frames
-
 _MILLISECONDS = 1_000
 _LONGEST = 2**31 - 1  # the options are C ints
 
@@ -38,12 +36,12 @@ class TimedSocket:
         socket.set(zmq.RCVTIMEO, -1)
         socket.set(zmq.SNDTIMEO, -1)
 
-    def receive(self, timeout: float | None) -> list[zmq.Frame]:
-        """Wait up to *timeout* seconds for a message; return its frames, or ``[]`` when there are too many."""
+    def receive(self, timeout: float | None) -> zmq.Frame:
+        """Wait up to *timeout* seconds for a message; return its first frame."""
         if timeout != self._receive_timeout:
             self.socket.set(zmq.RCVTIMEO, _milliseconds(timeout))
             self._receive_timeout = timeout
-        return _frames.read(self.socket, self.socket.recv(copy=False))
+        return self.socket.recv(0, False)
 
     def send(self, data: bytes, timeout: float | None, flags: int = 0) -> None:
         """Wait up to *timeout* seconds until libzmq takes *data*."""
@@ -72,16 +70,15 @@ class GreenTimedSocket(TimedSocket):
         self.socket = socket
         self._timer = Timeout
 
-    def receive(self, timeout: float | None) -> list[zmq.Frame]:
+    def receive(self, timeout: float | None) -> zmq.Frame:
         """As in the base class."""
         try:
-            first = self.socket.recv(zmq.DONTWAIT, copy=False)
+            return self.socket.recv(zmq.DONTWAIT, copy=False)
         except zmq.Again:
             if timeout == 0:
                 raise
             with self._timer(timeout, zmq.Again()):
-                first = self.socket.recv(copy=False)
-        return _frames.read(self.socket, first)
+                return self.socket.recv(copy=False)
 
     def send(self, data: bytes, timeout: float | None, flags: int = 0) -> None:
         """As in the base class."""
