@@ -1,0 +1,62 @@
+"""The two ways from a client to a server, each with a real server in a process of its own."""
+
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import zmq
+
+from transport_http import HttpPostClientTransport
+from transport_zmq import ZmqClientTransport
+
+from ._exchange import ClosableClient
+
+# Seconds for one round trip: on a loopback, whoever needs longer is stuck.
+_TIMEOUT = 60.0
+
+
+class ServerError(Exception):
+    """A server of the demo did not start; what it said about it is on standard error."""
+
+
+@contextmanager
+def zmq_wire() -> Generator[ClosableClient]:
+    with (
+        _server("zmq") as endpoint,
+        zmq.Context() as context,
+        ZmqClientTransport.create(context, endpoint, timeout=_TIMEOUT) as client,
+    ):
+        yield client
+
+
+@contextmanager
+def http_wire() -> Generator[ClosableClient]:
+    with _server("wsgi") as endpoint, HttpPostClientTransport(endpoint, timeout=_TIMEOUT) as client:
+        yield client
+
+
+WIRES = {"ZMQ": zmq_wire, "HTTP+WSGI": http_wire}
+
+
+@contextmanager
+def _server(kind: str) -> Generator[str]:
+    """Run a server; yield the address that it listens on."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", f"{__package__}._server", kind],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        # Ctrl-C is for the demo alone, which then ends its servers.
+        start_new_session=True,
+    )
+    with process:
+        try:
+            assert process.stdout is not None
+            address = process.stdout.readline().strip()
+            if not address:
+                raise ServerError(f"the {kind} server did not start")
+            yield address
+        finally:
+            # A server has nothing to lose, so nobody waits for its orderly end.
+            process.kill()
