@@ -1,0 +1,171 @@
+"""
+The two ways by which a message reaches the server: through the session, or straight into its pool.
+
+A session of requests prepares each request anew, and looks at much that stays the same between messages
+to one endpoint. Where nothing can tell the difference, the prepared head is kept, and only the body is new.
+"""
+
+from collections.abc import Iterator, Mapping
+from http.cookiejar import CookieJar
+from typing import Any, NamedTuple
+
+import requests
+import requests.cookies
+import urllib3
+from urllib3.response import BaseHTTPResponse
+
+from ._adapter import BoundedAdapter
+from ._call import current_call
+
+# Large enough that a piece costs little, small enough that a bomb is seen early.
+_PIECE = 65_536
+
+# Typed in some versions of requests and its stubs, and not in others.
+_cookies: Any = requests.cookies
+
+_ONE_WAY = "respond-async"  # RFC 7240, section 4.1
+
+
+class Answer(NamedTuple):
+    """A response whose head was read, and whose body was not."""
+
+    status: int
+    reason: str
+    headers: Mapping[str, str]
+    pieces: Iterator[bytes]
+    response: requests.Response | BaseHTTPResponse
+
+    def discard(self) -> None:
+        """Give up the body, and the connection with it."""
+        self.response.close()
+        if isinstance(self.response, BaseHTTPResponse):
+            self.response.release_conn()
+
+
+class SessionRoute:
+    """
+    The public way: the session prepares and sends each message.
+
+    Everything that a session can be told takes part: callable auth, hooks, subclasses, foreign adapters.
+    """
+
+    def __init__(
+        self, session: requests.Session, headers: Mapping[str, str], options: Mapping[str, Any], endpoint: str
+    ) -> None:
+        self._session = session
+        self._headers = dict(headers)
+        self._options = {name: options[name] for name in ("auth", "cookies", "params") if name in options}
+        self.url = self.prepare(endpoint, b"", one_way=False).url or ""
+        proxies = options.get("proxies")
+        self._settings: dict[str, Any] = dict(
+            session.merge_environment_settings(
+                self.url, dict(proxies) if proxies else {}, True, options.get("verify"), options.get("cert")
+            )
+        )
+
+    def prepare(self, url: str, body: bytes, *, one_way: bool) -> requests.PreparedRequest:
+        """Prepare the request as requests does; a redirect's *url* is taken as it is."""
+        options = dict(self._options)
+        if getattr(self, "url", url) != url:
+            options.pop("params", None)
+        request = requests.Request("POST", url, headers=dict(self._headers), data=body, **options)
+        prepared = self._session.prepare_request(request)
+        if one_way:
+            told = prepared.headers.get("Prefer")
+            prepared.headers["Prefer"] = f"{told}, {_ONE_WAY}" if told else _ONE_WAY
+        return prepared
+
+    def post(self, url: str, body: bytes, *, one_way: bool) -> Answer:
+        """Post *body* to *url*, once; return when the head of the response is there."""
+        prepared = self.prepare(url, body, one_way=one_way)
+        left = current_call().remaining()
+        response = self._session.send(prepared, allow_redirects=False, timeout=left, **self._settings)
+        return Answer(response.status_code, response.reason or "", response.headers, _timed_pieces(response), response)
+
+    def close(self) -> None:
+        """Close the connections that are this route's own."""
+        for adapter in self._session.adapters.values():
+            if isinstance(adapter, BoundedAdapter):
+                adapter.close()
+
+
+class PoolRoute(SessionRoute):
+    """
+    The short way, for a plain session: the head that it prepared once, and the pool that its adapter gives.
+
+    Cookies are the session's as always: while it holds any, each request is prepared anew.
+    """
+
+    def __init__(
+        self, session: requests.Session, headers: Mapping[str, str], options: Mapping[str, Any], endpoint: str
+    ) -> None:
+        super().__init__(session, headers, options, endpoint)
+        prepared = self.prepare(self.url, b"", one_way=False)
+        settings = self._settings
+        verify, cert, self._proxies = settings["verify"], settings["cert"], settings["proxies"]
+        # Not all versions of the stubs know the methods that an adapter has for its subclasses.
+        adapter: Any = session.get_adapter(self.url)
+        self._adapter = adapter
+        pool: urllib3.HTTPConnectionPool = adapter.get_connection_with_tls_context(
+            prepared, verify, proxies=self._proxies, cert=cert
+        )
+        self._pool = pool
+        adapter.cert_verify(pool, self.url, verify, cert)
+        self._target = adapter.request_url(prepared, self._proxies)
+        self._request = prepared
+        self._heads = [dict(self.prepare(self.url, b"", one_way=one_way).headers.items()) for one_way in (False, True)]
+
+    @staticmethod
+    def suits(session: requests.Session, options: Mapping[str, Any], endpoint: str) -> bool:
+        """Tell whether nothing but this route's own code would see the difference."""
+        return (
+            type(session) is requests.Session
+            and type(session.get_adapter(endpoint)) is BoundedAdapter
+            and not any(session.hooks.values())
+            and all(auth is None or isinstance(auth, tuple) for auth in (session.auth, options.get("auth")))
+            and not isinstance(options.get("cookies"), CookieJar)
+        )
+
+    def post(self, url: str, body: bytes, *, one_way: bool) -> Answer:
+        request, target, headers = self._request, self._target, self._heads[one_way]
+        jar = self._session.cookies
+        if url != self.url or len(jar):
+            request = self.prepare(url, body, one_way=one_way)
+            target = self._adapter.request_url(request, self._proxies)
+            headers = dict(request.headers.items())
+        response = self._pool.urlopen(
+            "POST",
+            target,
+            body=body,
+            headers={**headers, "Content-Length": str(len(body))},
+            retries=False,
+            redirect=False,
+            assert_same_host=False,
+            preload_content=False,
+            decode_content=False,
+            timeout=urllib3.Timeout(current_call().remaining()),
+        )
+        if "Set-Cookie" in response.headers:
+            _cookies.extract_cookies_to_jar(jar, request, response)
+        return Answer(response.status, response.reason or "", response.headers, _pieces(response), response)
+
+    def close(self) -> None:
+        self._pool.close()
+        super().close()
+
+
+def _timed_pieces(response: requests.Response) -> Iterator[bytes]:
+    """Read the body in pieces; between them the time is checked, for connections which are not ours."""
+    call = current_call()
+    for piece in response.iter_content(_PIECE):
+        call.remaining()
+        yield piece
+
+
+def _pieces(response: BaseHTTPResponse) -> Iterator[bytes]:
+    """Read the body: at once where its size is known to be small, in pieces otherwise."""
+    length = response.length_remaining
+    if length is None or "Content-Encoding" in response.headers:
+        yield from response.stream(_PIECE, decode_content=True)
+    else:
+        yield response.read(decode_content=False)
