@@ -1,6 +1,7 @@
 """The loop that most servers are: receive, handle, reply."""
 
 import logging
+import traceback
 from collections.abc import Callable
 
 from ._errors import TransportClosedError
@@ -32,12 +33,16 @@ def serve(server: ServerTransport[ContextT], handler: Callable[[str], str]) -> N
 
 
 def _answer(server: ServerTransport[ContextT], handler: Callable[[str], str], context: ContextT, message: str) -> None:
+    # A log handler may keep the traceback, and with it the frames: they must not keep the context.
     try:
         reply = handler(message)
     except Exception:
         _log.exception("handler failed; the message stays unanswered")
+        del context
         return
     try:
         server.send_reply(context, reply)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError) as exc:
         _log.exception("handler returned an invalid reply; the message stays unanswered")
+        traceback.clear_frames(exc.__traceback__)
+        del context
