@@ -39,7 +39,10 @@ def made_queue(queue_class: Callable[[], WaitingQueue]) -> WaitingQueue:
     """Return a first queue, if that is what *queue_class* makes."""
     if not callable(queue_class):
         raise TypeError(f"queue_class is {queue_class!r}, expected a class of queues")
-    made = queue_class()
+    try:
+        made = queue_class()
+    except TypeError as exc:
+        raise TypeError(f"queue_class is {queue_class!r}, expected one to call without arguments: {exc}") from exc
     for method in ("put", "get", "qsize"):
         if not callable(getattr(made, method, None)):
             raise TypeError(
