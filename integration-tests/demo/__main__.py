@@ -17,9 +17,6 @@ from ._exchange import Exchange, Tally
 from ._messages import FileInput, Input, InputError, OwnInput
 from ._wires import WIRES, ServerError
 
-# Enough to keep client and server busy at the same time. More would only lengthen each round trip.
-_THREADS = 2
-
 # Seconds between two looks at how far it is.
 _GLANCE = 0.1
 
@@ -62,7 +59,7 @@ def _run(source: Input) -> int:
     results: dict[str, Tally] = {}
     for wire, connected in WIRES.items():
         try:
-            with connected() as client, Exchange(client, source, threads=_THREADS) as exchange:
+            with connected() as client, Exchange(client, source) as exchange:
                 with shown.progress(wire, source.messages) as tell:
                     while not exchange.wait(_GLANCE):
                         tell(exchange.done)

@@ -16,9 +16,6 @@ _PER_DOUBLING = 64
 # Up to 2 ** 40 ns, 18 minutes.
 _DOUBLINGS = 40
 
-# A message from this size on goes alone, so that memory is that of one large message, whatever the number of threads.
-_LARGE_BYTES = 1024 * 1024
-
 
 class Tally:
     """Counts of messages, and a histogram of round trips in a memory that does not grow."""
@@ -35,13 +32,6 @@ class Tally:
         self.message_bytes += size
         self.intact += intact
         self.messages += 1
-
-    def merge(self, other: "Tally") -> None:
-        self.messages += other.messages
-        self.message_bytes += other.message_bytes
-        self.intact += other.intact
-        for bucket, count in enumerate(other._buckets):
-            self._buckets[bucket] += count
 
     def percentile(self, percent: float) -> float | None:
         """Return the round trip, in seconds, that *percent* of all did not pass; ``None`` when there was none."""
@@ -62,24 +52,22 @@ class ClosableClient(ClientTransport, Protocol):
 
 class Exchange:
     """
-    One run through an input, by several threads that share one client.
+    One run through an input, in a thread of its own; one message at a time, so that each round trip is only that.
 
-    It runs from the start of a ``with`` block to its end, which closes the client: so calls that are under way end,
+    It runs from the start of a ``with`` block to its end, which closes the client: so a call that is under way ends,
     too, when the block is left early.
     """
 
-    def __init__(self, client: ClosableClient, source: Input, *, threads: int) -> None:
+    def __init__(self, client: ClosableClient, source: Input) -> None:
         self._client = client
-        self._messages = iter(source)
-        self._taking = threading.Lock()
+        self._source = source
         self._stopped = False
         self._failure: Exception | None = None
-        self._tallies = [Tally() for _ in range(threads)]
-        self._threads = [threading.Thread(target=self._work, args=(tally,), daemon=True) for tally in self._tallies]
+        self._tally = Tally()
+        self._thread = threading.Thread(target=self._work, daemon=True)
 
     def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
+        self._thread.start()
         return self
 
     def __exit__(
@@ -87,48 +75,31 @@ class Exchange:
     ) -> None:
         self._stopped = True
         self._client.close()
-        for thread in self._threads:
-            thread.join()
+        self._thread.join()
 
     @property
     def done(self) -> int:
         """How many messages were answered so far."""
-        return sum(tally.messages for tally in self._tallies)
+        return self._tally.messages
 
     def wait(self, seconds: float) -> bool:
         """Wait for the end, at most so long; tell whether it came."""
-        deadline = time.monotonic() + seconds
-        for thread in self._threads:
-            thread.join(max(deadline - time.monotonic(), 0))
-        return not any(thread.is_alive() for thread in self._threads)
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
 
     def tally(self) -> Tally:
         """Return what came of it all; raise what ended it before its time."""
         if self._failure is not None:
             raise self._failure
-        total = Tally()
-        for tally in self._tallies:
-            total.merge(tally)
-        return total
+        return self._tally
 
-    def _work(self, tally: Tally) -> None:
+    def _work(self) -> None:
         try:
-            while not self._stopped:
-                with self._taking:
-                    taken = next(self._messages, None)
-                    if taken is None:
-                        return
-                    if taken[1] >= _LARGE_BYTES:
-                        self._send(tally, *taken)
-                        continue
-                self._send(tally, *taken)
+            for message, size in self._source:
+                if self._stopped:
+                    return
+                start = time.perf_counter_ns()
+                reply = self._client.send_message(message)
+                self._tally.add(size, time.perf_counter_ns() - start, intact=reply == message)
         except Exception as exc:
-            # What fails once the run is stopped, by the first failure or by the client's end, tells nothing.
-            if not self._stopped:
-                self._failure = exc
-                self._stopped = True
-
-    def _send(self, tally: Tally, message: str, size: int) -> None:
-        start = time.perf_counter_ns()
-        reply = self._client.send_message(message)
-        tally.add(size, time.perf_counter_ns() - start, intact=reply == message)
+            self._failure = exc

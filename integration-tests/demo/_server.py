@@ -18,9 +18,6 @@ from transport_base import serve
 from transport_wsgi import WsgiServerTransport
 from transport_zmq import ZmqServerTransport
 
-# More than the demo has threads.
-_WSGI_THREADS = 8
-
 
 def _echo(message: str) -> str:
     return message
@@ -38,7 +35,7 @@ def _serve_wsgi() -> None:
         # It warns of each request that finds no thread waiting, even for the moment that one takes to get ready.
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)
         # Any: the stubs of waitress take each option for a dictionary of all of them.
-        options: Any = {"sockets": [listener], "threads": _WSGI_THREADS, "_quiet": True}
+        options: Any = {"sockets": [listener], "_quiet": True}
         threading.Thread(target=waitress.serve, args=(server,), kwargs=options, daemon=True).start()
         _announce(f"http://127.0.0.1:{listener.getsockname()[1]}/")
 

@@ -1,5 +1,6 @@
 """The two ways from a client to a server, each with a real server in a process of its own."""
 
+import signal
 import subprocess
 import sys
 from collections.abc import Generator
@@ -42,16 +43,12 @@ WIRES = {"ZMQ": zmq_wire, "HTTP+WSGI": http_wire}
 @contextmanager
 def _server(kind: str) -> Generator[str]:
     """Run a server; yield the address that it listens on."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", f"{__package__}._server", kind],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        # Ctrl-C is for the demo alone, which then ends its servers.
-        start_new_session=True,
-    )
-    with process:
+    # Ctrl-C is held back until the server can be ended by it. The server inherits that, and leaves Ctrl-C to the demo.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    command = [sys.executable, "-m", f"{__package__}._server", kind]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
             assert process.stdout is not None
             address = process.stdout.readline().strip()
             if not address:
