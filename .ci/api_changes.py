@@ -79,7 +79,9 @@ def compare(distribution: str, old_tree: Path, new_tree: Path) -> Changes:
     old, new = _load(distribution, old_tree), _load(distribution, new_tree)
     old_api, new_api = dict(_described(old)), dict(_described(new))
     gone = old_api.keys() - new_api.keys()
-    breaking = {breakage.explain(griffe.ExplanationStyle.ONE_LINE) for breakage in griffe.find_breaking_changes(old, new)}
+    breaking = {
+        breakage.explain(griffe.ExplanationStyle.ONE_LINE) for breakage in griffe.find_breaking_changes(old, new)
+    }
     other = [f"new: {name}" for name in new_api.keys() - old_api.keys()]
     other += [
         f"changed: {name}{old_api[name]} is now {name}{new_api[name]}"
@@ -91,21 +93,21 @@ def compare(distribution: str, old_tree: Path, new_tree: Path) -> Changes:
 
 def last_tag(distribution: str) -> str | None:
     """Return the tag of the last release of *distribution* behind HEAD."""
-    described = subprocess.run(
-        ["git", "describe", "--tags", "--abbrev=0", f"--match={distribution}-v*"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return described.stdout.strip() or None
+    described = git("describe", "--tags", "--abbrev=0", f"--match={distribution}-v*")
+    return described.stdout.decode().strip() or None
 
 
-def export(commit: str, into: Path, *paths: str) -> None:
-    """Write *paths* (all by default) as they are in *commit* into a folder."""
-    archive = subprocess.run(["git", "archive", commit, *paths], cwd=ROOT, capture_output=True, check=True)
+def export(commit: str, into: Path) -> None:
+    """Write all files as they are in *commit* into a folder."""
+    archive = git("archive", commit)
+    archive.check_returncode()
     with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
         tar.extractall(into, filter="data")
+
+
+def git(*arguments: str) -> subprocess.CompletedProcess[bytes]:
+    """Run git in the repository and return what came of it."""
+    return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, check=False)  # noqa: S603, S607  # git
 
 
 def version_file(tree: Path, distribution: str) -> Path:
@@ -117,7 +119,7 @@ def version_in(tree: Path, distribution: str) -> Version:
     """Return the version that *distribution* has in *tree*."""
     found = VERSION.search(version_file(tree, distribution).read_text())
     if found is None:
-        raise SystemExit(f"{distribution}: no literal __version__ = \"1.2.3\" in {version_file(tree, distribution)}")
+        raise SystemExit(f'{distribution}: no literal __version__ = "1.2.3" in {version_file(tree, distribution)}')
     return version_of(found["version"])
 
 
@@ -146,55 +148,59 @@ def _load(distribution: str, tree: Path) -> griffe.Object:
 
 def _described(package: griffe.Object) -> Iterator[tuple[str, str]]:
     """Yield each public name of *package*, and of the classes of its own that these name, with its form."""
-    waiting = [package[name] for name in sorted(map(str, package.exports or []))]
+    exports = sorted(map(str, package.exports or []))
+    yield from ((f"from {package.path} import {name}", "") for name in exports)
+    waiting = [_target(package[name]) for name in exports]
     seen: set[str] = set()
     while waiting:
-        member = waiting.pop()
-        target = member.final_target if isinstance(member, griffe.Alias) else member
-        if target.path in seen or not target.path.startswith(f"{package.path}."):
+        target = waiting.pop()
+        if target.path in seen:
             continue
         seen.add(target.path)
         # A public class may stand in a private module, so the name that callers know is the last one.
         yield target.name, _form(target)
         waiting += _named_by(target, package)
         if isinstance(target, griffe.Class):
-            for part in target.all_members.values():
-                if part.is_public:
-                    yield f"{target.name}.{part.name}", _form(part)
-                    waiting += _named_by(part, package)
+            for name, part in target.all_members.items():
+                if part.is_public and name != "__slots__":
+                    yield f"{target.name}.{name}", _form(_target(part))
+                    waiting += _named_by(_target(part), package)
 
 
-def _form(item: griffe.Object | griffe.Alias) -> str:
-    if item.is_class:
-        return f"({', '.join(map(str, item.bases))})"
-    if not item.is_function:
-        return f": {item.annotation}"
-    return " | ".join(signature.signature(name="") for signature in _signatures(item))
+def _target(item: griffe.Object | griffe.Alias) -> griffe.Object:
+    return item.final_target if isinstance(item, griffe.Alias) else item
 
 
-def _signatures(function: griffe.Object | griffe.Alias) -> list[griffe.Function]:
-    target = function.final_target if isinstance(function, griffe.Alias) else function
-    assert isinstance(target, griffe.Function)
-    holder = target.parent
-    overloads = holder.overloads.get(target.name, []) if isinstance(holder, griffe.Class | griffe.Module) else []
-    return overloads or [target]
+def _form(item: griffe.Object) -> str:
+    match item:
+        case griffe.Class():
+            return f"({', '.join(map(str, item.bases))})"
+        case griffe.Function():
+            return " | ".join(one.signature().removeprefix(one.name) for one in item.overloads or [item])
+        case griffe.Attribute():
+            return f": {item.annotation}"
+        case _:
+            return ""
 
 
-def _named_by(item: griffe.Object | griffe.Alias, package: griffe.Object) -> Iterator[griffe.Object | griffe.Alias]:
+def _named_by(item: griffe.Object, package: griffe.Object) -> Iterator[griffe.Object]:
     """Yield what is defined in *package* and named by the annotations of *item*."""
-    annotations: list[griffe.Expr | str | None]
-    if item.is_class:
-        annotations = list(item.bases)
-    elif item.is_function:
-        parameters = [parameter for signature in _signatures(item) for parameter in signature.parameters]
-        annotations = [item.annotation, *(parameter.annotation for parameter in parameters)]
-    else:
-        annotations = [item.annotation]
+    annotations: list[griffe.Expr | str | None] = []
+    match item:
+        case griffe.Class():
+            annotations += item.bases
+        case griffe.Function():
+            for one in item.overloads or [item]:
+                annotations += [one.returns, *(parameter.annotation for parameter in one.parameters)]
+        case griffe.Attribute():
+            annotations.append(item.annotation)
+        case _:
+            pass
     for annotation in annotations:
         for part in annotation.iterate(flat=True) if isinstance(annotation, griffe.Expr) else ():
             path = part.canonical_path if isinstance(part, griffe.ExprName) else ""
             if path.startswith(f"{package.path}."):
-                yield package[path.removeprefix(f"{package.path}.")]
+                yield _target(package[path.removeprefix(f"{package.path}.")])
 
 
 if __name__ == "__main__":
