@@ -1,0 +1,1 @@
+"""What leaves this repository: wheels, releases, types for others, vendored copies."""

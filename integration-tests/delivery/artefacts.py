@@ -1,0 +1,65 @@
+"""Building the distributions, at versions of their own and at others."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+DISTRIBUTIONS = ("transport-base", "transport-http", "transport-wsgi", "transport-zmq")
+TRANSPORTS = DISTRIBUTIONS[1:]
+
+_JUNK = shutil.ignore_patterns("__pycache__", ".*_cache", "dist", "*.egg-info")
+
+
+def package_of(distribution: str) -> str:
+    """Return the name that *distribution* is imported by."""
+    return distribution.replace("-", "_")
+
+
+def tool(module: str, *arguments: str | Path, cwd: Path | None = None) -> str:
+    """Run a Python tool of this environment; return what it printed, fail with it when the tool fails."""
+    return output_of([sys.executable, "-m", module, *arguments], cwd=cwd)
+
+
+def output_of(command: list[str | Path], cwd: Path | None = None, env: dict[str, str] | None = None) -> str:
+    """Run *command*; return what it printed, fail with it when the command fails."""
+    ran = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=100, check=False)
+    assert ran.returncode == 0, f"{' '.join(map(str, command))}\n{ran.stdout}{ran.stderr}"
+    return ran.stdout + ran.stderr
+
+
+def copy_tree(into: Path) -> Path:
+    """Copy what a release is made from into a folder, with its own history of one commit."""
+    shutil.copytree(ROOT / "packages", into / "packages", ignore=_JUNK)
+    shutil.copytree(ROOT / ".ci", into / ".ci", ignore=shutil.ignore_patterns("__pycache__", "venv"))
+    shutil.copy(ROOT / ".gitignore", into)
+    return into
+
+
+def copy_of(distribution: str, into: Path, version: str | None = None) -> Path:
+    """Copy the project *distribution* into a folder, at another version if one is given."""
+    project = into / distribution
+    shutil.copytree(ROOT / "packages" / distribution, project, ignore=_JUNK)
+    if version is not None:
+        renumber(project, version)
+    return project
+
+
+def renumber(project: Path, version: str) -> None:
+    """Give *project* another version."""
+    source = project / "src" / package_of(project.name) / "__init__.py"
+    text, changed = re.subn(
+        r'^__version__ = ".*"$', f'__version__ = "{version}"', source.read_text(), flags=re.MULTILINE
+    )
+    assert changed == 1, f"{source} has {changed} literals __version__, expected 1"
+    source.write_text(text)
+
+
+def build(project: Path, into: Path, target: str = "wheel") -> Path:
+    """Build the wheel or the sdist of *project*; return where it is."""
+    before = set(into.glob("*"))
+    tool("hatchling", "build", f"--target={target}", f"--directory={into}", cwd=project)
+    (built,) = set(into.iterdir()) - before
+    return built
