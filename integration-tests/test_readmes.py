@@ -1,0 +1,218 @@
+"""
+Every code block of every README does what it says.
+
+- ``python`` blocks run as they are, each in a process of its own, with warnings as errors. A comment behind a
+  ``print(…)`` tells what it prints, so that line has to come out.
+- A ``python`` block that begins with a comment such as ``# service.py`` is a file of that name for the console as well.
+- ``console`` blocks are one session for each README, in the order of the page. Each line that starts with ``$`` is run
+  by the shell; lines below it are what it prints. Servers go on in the background until another one takes the same
+  port, or the session ends. Fixed port numbers are replaced by free ones, the same one everywhere in the session.
+- What would install something is checked without doing so: ``pip install`` has to name a distribution of this
+  repository, and ``pip install hatch && hatch run …`` a script of hatch.toml, the test command being what .ci/run runs.
+- The ``console`` block under "Vendoring" needs wheels and is run by delivery/test_vendoring.py, which builds them.
+- A block of another language fails its test: there is nothing here that would run it.
+"""
+
+import os
+import re
+import shlex
+import socket
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+DEADLINE = 60
+READMES = [ROOT / "README.md", *sorted(ROOT.glob("packages/*/README.md"))]
+DISTRIBUTIONS = sorted(folder.name for folder in ROOT.glob("packages/*"))
+
+
+class Block(NamedTuple):
+    readme: Path
+    line: int
+    section: str
+    language: str
+    code: str
+
+    def __str__(self) -> str:
+        return f"{self.readme.parent.name}-line-{self.line}"
+
+
+def blocks(*readmes: Path) -> Iterator[Block]:
+    for readme in readmes:
+        section, language, start, code = "", None, 0, list[str]()
+        for number, line in enumerate(readme.read_text(encoding="utf-8").splitlines(), 1):
+            fence = re.fullmatch(r"\s*(```+|~~~+)\s*(\S*).*", line)
+            if fence is None:
+                code.append(line)
+                if language is None and line.startswith("#"):
+                    section = line.lstrip("# ")
+            elif language is None:
+                language, start, code = fence[2], number, []
+            else:
+                yield Block(readme, start, section, language, "\n".join(code) + "\n")
+                language = None
+        assert language is None, f"{readme}: the block at line {start} has no end"
+
+
+BLOCKS = list(blocks(*READMES))
+
+
+def environment() -> dict[str, str]:
+    # `python` in a README is the one that runs the tests.
+    return {**os.environ, "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])}
+
+
+def test_every_distribution_has_a_readme_with_an_example() -> None:
+    with_example = {block.readme for block in BLOCKS if block.language == "python"}
+    assert with_example == {ROOT / "README.md"} | {ROOT / "packages" / name / "README.md" for name in DISTRIBUTIONS}
+
+
+def test_every_block_is_of_a_language_that_is_run_here() -> None:
+    assert [str(block) for block in BLOCKS if block.language not in {"python", "console"}] == []
+
+
+@pytest.mark.parametrize("block", [block for block in BLOCKS if block.language == "python"], ids=str)
+def test_python_block_runs_and_prints_what_it_says(block: Block, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", block.code],
+        cwd=tmp_path,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    # A thread's exception, or a warning as the interpreter ends, does not show in the status.
+    assert not re.search("Traceback|Warning", done.stderr), done.stderr
+    told = re.findall(r"^\s*print\(.*\)  # (?:prints )?(.+)$", block.code, re.MULTILINE)
+    printed = iter(done.stdout.splitlines())
+    for line in told:
+        assert line in printed, f"did not print {line!r} in its turn: {done.stdout}"
+
+
+class Step(NamedTuple):
+    command: str
+    output: str
+
+
+def steps(readme: Path) -> Iterator[Step]:
+    """Yield each command of a README's console blocks, and what it is said to print."""
+    for block in blocks(readme):
+        if block.language == "console" and block.section != "Vendoring":
+            first, *parts = re.split(r"^\$ ", block.code, flags=re.MULTILINE)
+            assert first == "", f"{block}: does not begin with a command"
+            for part in parts:
+                command, _, output = part.partition("\n")
+                yield Step(command, output)
+
+
+SETUP = re.compile(r"pip install hatch && hatch run (?P<script>\w+)( FILE)?")
+INSTALL = re.compile(r"pip install (?P<names>[\w -]+)")
+# What runs until it is told to end, and says, or is asked, where it listens.
+ECHO = re.compile(r"python -m \w+ echo .*?(?P<port>\d+)")
+WEB_SERVER = re.compile(r"(waitress-serve|gunicorn) .*?(?P<port>\d+) .*")
+PORT = re.compile(r"(?<=127\.0\.0\.1:)[1-9]\d+|(?<=localhost:)[1-9]\d+|(?<=--port )[1-9]\d+")
+
+
+def free_port() -> str:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        return str(unused.getsockname()[1])
+
+
+@pytest.mark.parametrize("readme", READMES, ids=lambda readme: readme.parent.name)
+def test_console_session_runs_and_prints_what_it_says(readme: Path, tmp_path: Path) -> None:
+    ports: dict[str, str] = {}
+
+    def with_free_ports(text: str) -> str:
+        return PORT.sub(lambda found: ports.setdefault(found[0], free_port()), text)
+
+    for block in blocks(readme):
+        if block.language == "python" and (named := re.match(r"# (\w+\.py)\n", block.code)):
+            (tmp_path / named[1]).write_text(block.code)
+
+    with ExitStack() as session:
+        servers: dict[str, ExitStack] = {}
+        for step in steps(readme):
+            command, output = map(with_free_ports, step)
+            if setup := SETUP.fullmatch(command):
+                assert setup["script"] in hatch_scripts()
+            elif install := INSTALL.fullmatch(command):
+                assert set(install["names"].split()) <= set(DISTRIBUTIONS)
+            elif server := ECHO.fullmatch(command) or WEB_SERVER.fullmatch(command):
+                port = server["port"]
+                servers.setdefault(port, session.enter_context(ExitStack())).close()
+                if server.re is ECHO:
+                    started = servers[port].enter_context(echo_server(command, tmp_path))
+                    assert output in {"", started}, command
+                else:
+                    servers[port].enter_context(web_server(command, int(port), tmp_path))
+                    assert output == "", command
+            else:
+                done = subprocess.run(
+                    ["/bin/sh", "-c", command],
+                    cwd=tmp_path,
+                    env=environment(),
+                    stdin=subprocess.DEVNULL,
+                    capture_output=True,
+                    text=True,
+                    timeout=DEADLINE,
+                    check=False,
+                )
+                assert done.returncode == 0, f"{command}: {done.stderr}"
+                assert output.rstrip("\n") in {"", done.stdout.rstrip("\n")}, command
+
+
+@contextmanager
+def echo_server(command: str, folder: Path) -> Generator[str]:
+    """Run an ``echo`` command; yield the first line that it prints, and see that SIGTERM ends it cleanly."""
+    with running(command, folder, subprocess.PIPE) as process:
+        assert process.stdout is not None
+        yield process.stdout.readline()
+    assert process.returncode == 0, command
+
+
+@contextmanager
+def web_server(command: str, port: int, folder: Path) -> Generator[None]:
+    """Run a web server's command, until SIGTERM; it is there once its port takes connections."""
+    with running(command, folder, subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + DEADLINE
+        while True:
+            assert process.poll() is None, f"{command}: ended with status {process.returncode}"
+            assert time.monotonic() < deadline, f"{command}: not listening in time"
+            with suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port), DEADLINE):
+                break
+            time.sleep(0.05)
+        yield
+
+
+@contextmanager
+def running(command: str, folder: Path, output: int) -> Generator["subprocess.Popen[str]"]:
+    arguments = shlex.split(command)
+    with subprocess.Popen(arguments, cwd=folder, env=environment(), stdout=output, text=True) as process:
+        try:
+            yield process
+            process.terminate()
+            process.wait(DEADLINE)
+        finally:
+            process.kill()
+
+
+def hatch_scripts() -> set[str]:
+    return set(tomllib.loads((ROOT / "hatch.toml").read_text())["envs"]["default"]["scripts"])
+
+
+def test_ci_runs_the_test_command_of_the_readme() -> None:
+    commands = [step.command for step in steps(ROOT / "README.md")]
+    assert commands[:2] == ["pip install hatch && hatch run demo", "pip install hatch && hatch run ci"]
+    assert (ROOT / ".ci" / "run").read_text().splitlines()[-1] == commands[1]
