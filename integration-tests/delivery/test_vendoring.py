@@ -1,0 +1,175 @@
+"""Copies of a transport inside somebody's own package, by both of the ways that people use."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from .artefacts import DISTRIBUTIONS, ROOT, TRANSPORTS, output_of, package_of
+from .venv import Venv
+
+USES = Path(__file__).with_name("uses")
+DEPENDENCIES = {"transport-http": "requests", "transport-wsgi": "werkzeug", "transport-zmq": "pyzmq"}
+VENDORED = "myapp._vendor."
+
+Vendor = Callable[[Path, Path, str, Venv], None]
+
+
+def by_the_readme(project: Path, dist: Path, transport: str, venv: Venv) -> None:
+    """Run the lines that the README of *transport* gives."""
+    readme = (ROOT / "packages" / transport / "README.md").read_text()
+    section = re.search(r"^## Vendoring\n.*?^```console\n(?P<lines>.*?)^```$", readme, flags=re.MULTILINE | re.DOTALL)
+    assert section is not None
+    lines = re.findall(r"^\$ (.*)$", section["lines"], flags=re.MULTILINE)
+    assert len(lines) <= 5
+    output_of(["bash", "-ec", "\n".join(lines)], cwd=project, env=pip_environment(dist, project, venv))
+
+
+def by_the_tool(project: Path, dist: Path, transport: str, venv: Venv) -> None:
+    """Run pip's own tool on a configuration like pip's own."""
+    (project / "vendor.txt").write_text(f"transport-base\n{transport}\n")
+    (project / "pyproject.toml").write_text(
+        "[tool.vendoring]\n"
+        'destination = "myapp/_vendor/"\n'
+        'requirements = "vendor.txt"\n'
+        'namespace = "myapp._vendor"\n'
+        'protected-files = ["__init__.py"]\n'
+        "[tool.vendoring.transformations]\n"
+        'drop = ["*.dist-info"]\n'
+        "[tool.vendoring.license.directories]\n"
+        f'transport_base = "transport_base"\n{package_of(transport)} = "{package_of(transport)}"\n'
+    )
+    (project / "myapp" / "_vendor").mkdir()
+    (project / "myapp" / "_vendor" / "__init__.py").touch()
+    command: list[str | Path] = [sys.executable, "-m", "vendoring", "sync"]
+    output_of(command, cwd=project, env=pip_environment(dist, project, venv))
+
+
+def pip_environment(dist: Path, project: Path, venv: Venv) -> dict[str, str]:
+    """Return variables by which pip sees the wheels in *dist* alone, and installs into *venv* by default."""
+    scratch = project / "scratch"
+    scratch.mkdir()
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    settings = {
+        "PIP_NO_INDEX": "1",
+        "PIP_FIND_LINKS": str(dist),
+        "PIP_PYTHON": str(venv.python),
+        "PIP_CONFIG_FILE": os.devnull,
+    }
+    return {**os.environ, **settings, "PATH": path, "TMPDIR": str(scratch)}
+
+
+def place_use(project: Path, transport: str) -> None:
+    """Add the program of *transport* to ``myapp``, with its imports rewritten as the vendored ones are."""
+    text = (USES / f"{package_of(transport)}.py").read_text()
+    (project / "myapp" / f"use_{package_of(transport)}.py").write_text(
+        text.replace("from transport_", f"from {VENDORED}transport_")
+    )
+
+
+@pytest.fixture(scope="session")
+def third_party(tmp_path_factory: pytest.TempPathFactory) -> Venv:
+    """An environment with what the transports depend on, and nothing of ours."""
+    venv = Venv(tmp_path_factory.mktemp("third-party") / "venv")
+    venv.install(*DEPENDENCIES.values())
+    assert not venv.installed().keys() & set(DISTRIBUTIONS)
+    return venv
+
+
+@pytest.fixture(scope="session", params=[by_the_readme, by_the_tool], ids=["readme", "tool"])
+def vendored(
+    request: pytest.FixtureRequest, dist: Path, third_party: Venv, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Path]:
+    """For each transport a project whose package ``myapp`` has vendored it, in one of the ways."""
+    vendor: Vendor = request.param
+    projects: dict[str, Path] = {}
+    for transport in TRANSPORTS:
+        project = projects[transport] = tmp_path_factory.mktemp(package_of(transport))
+        (project / "myapp").mkdir()
+        (project / "myapp" / "__init__.py").touch()
+        vendor(project, dist, transport, third_party)
+        place_use(project, transport)
+    return projects
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_vendored_copy_runs_with_nothing_of_ours_installed(
+    transport: str, vendored: dict[str, Path], third_party: Venv
+) -> None:
+    project = vendored[transport]
+    use = f"myapp.use_{package_of(transport)}"
+    assert third_party.run("-m", use, cwd=project, PYTHONPATH=str(project)) == "HELLO\n"
+    usage = third_party.run("-m", f"{VENDORED}{package_of(transport)}", "--help", cwd=project, PYTHONPATH=str(project))
+    assert f"python -m {VENDORED}{package_of(transport)}" in usage
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_vendored_copy_has_its_licences(transport: str, vendored: dict[str, Path]) -> None:
+    folder = vendored[transport] / "myapp" / "_vendor"
+    for package in ("transport_base", package_of(transport)):
+        assert [*folder.glob(f"{package}/LICENSE"), *folder.glob(f"{package}-*.dist-info/licenses/LICENSE")]
+
+
+def test_vendored_copy_keeps_its_types(vendored: dict[str, Path], third_party: Venv, tmp_path: Path) -> None:
+    """What is right passes mypy and pyright at their strictest, and a mistake is seen through the copy by both."""
+    for transport, project in vendored.items():
+        shutil.copytree(project / "myapp", tmp_path / "myapp", dirs_exist_ok=True)
+        if transport == "transport-zmq":
+            (tmp_path / "myapp" / "mistake.py").write_text(
+                f"from {VENDORED}transport_zmq import ZmqClientTransport\n\n\n"
+                "def mistake(client: ZmqClientTransport) -> None:\n"
+                '    client.send_message(b"hello")\n'
+            )
+    # Findings inside vendored code are nobody's business, as every project with such a folder has it.
+    (tmp_path / "mypy.ini").write_text(f"[mypy]\nstrict = true\n[mypy-{VENDORED}*]\nignore_errors = true\n")
+    (tmp_path / "pyrightconfig.json").write_text('{"typeCheckingMode": "strict", "ignore": ["myapp/_vendor"]}')
+    for command in (
+        ["mypy", "--python-executable", third_party.python, "myapp"],
+        ["basedpyright", "--pythonpath", third_party.python],
+    ):
+        ran = subprocess.run(
+            [sys.executable, "-m", *command], cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False
+        )
+        errors = [line for line in ran.stdout.splitlines() if " error: " in line or " - error" in line]
+        assert len(errors) == 1, ran.stdout
+        assert "mistake.py:5" in errors[0]
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_vendored_copy_stands_beside_an_installed_one_of_another_version(
+    transport: str, vendored: dict[str, Path], wheel_at: Callable[[str, str], Path], tmp_path: Path
+) -> None:
+    """One process, both copies at work, and no class, error, logger or module of one in the other."""
+    venv = Venv(tmp_path / "venv")
+    venv.install(wheel_at("transport-base", "1.9.0"), wheel_at(transport, "1.8.0"))
+    package = package_of(transport)
+    installed_use = (USES / f"{package}.py").read_text()
+    (tmp_path / "installed_use.py").write_text(installed_use)
+    (tmp_path / "both.py").write_text(
+        "import logging, sys, threading\n"
+        f"import installed_use, {package}, transport_base\n"
+        f"import myapp.use_{package} as vendored_use\n"
+        f"from {VENDORED.rstrip('.')} import {package} as copy, transport_base as base_copy\n"
+        f"assert ({package}.__version__, transport_base.__version__) == ('1.8.0', '1.9.0')\n"
+        f"assert copy.__version__ != '1.8.0' and base_copy.__version__ != '1.9.0'\n"
+        "def modules(prefix):\n"
+        "    return {name: module for name, module in list(sys.modules.items()) if name.startswith(prefix)}\n"
+        "def classes(prefix):\n"
+        "    found = [value for module in modules(prefix).values() for value in vars(module).values()]\n"
+        "    return {value for value in found if isinstance(value, type) and 'transport_' in value.__module__}\n"
+        f"assert classes('transport_') and not classes('transport_') & classes('{VENDORED}')\n"
+        "assert not issubclass(base_copy.TransportError, transport_base.TransportError)\n"
+        "threads = [threading.Thread(target=use.main) for use in (installed_use, vendored_use)]\n"
+        "for thread in threads: thread.start()\n"
+        "for thread in threads: thread.join(20)\n"
+        "ours = {name for name in logging.root.manager.loggerDict if 'transport_' in name}\n"
+        f"assert {{name.removeprefix('{VENDORED}') for name in ours if name.startswith('{VENDORED}')}} == "
+        f"{{name for name in ours if not name.startswith('{VENDORED}')}}, ours\n"
+    )
+    paths = f"{tmp_path}{os.pathsep}{vendored[transport]}"
+    assert venv.run(tmp_path / "both.py", PYTHONPATH=paths).split() == ["HELLO", "HELLO"]

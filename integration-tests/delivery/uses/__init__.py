@@ -1,0 +1,1 @@
+"""One small program for each transport, to be run wherever the transport has been put."""
