@@ -1,0 +1,5 @@
+from pathlib import Path
+
+
+def write(results: Path) -> None:
+    raise NotImplementedError

@@ -1,0 +1,152 @@
+"""What is to be reached, and whether it is."""
+
+import statistics
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from . import http_contests, memory, wsgi_contests, zmq_contests
+from .contest import Table
+from .zmq_contests import ECHO, PIPELINED, THREADS
+
+# Memory that counts as none: an allocator's own coming and going, in MiB.
+_FLAT = 1.0
+_NOT_RUN = "not run"
+
+
+@dataclass
+class Target:
+    """A ratio, the least that is wanted of it and the most that is hoped for."""
+
+    name: str
+    least: float
+    most: float | None
+    lower_is_better: bool
+    unit: str = ""
+    measured: float | None = None
+    quartiles: tuple[float, float] | None = None
+    missing: str = ""
+
+    def verdict(self, bound: float | None) -> str:
+        """Tell whether *bound* is reached; "≈" when it lies within what half the rounds have spread over."""
+        if bound is None:
+            return ""
+        if self.measured is None or self.quartiles is None:
+            return "missing"
+        low, high = self.quartiles
+        if low < bound < high:
+            return "≈"
+        return "yes" if (self.measured <= bound) == self.lower_is_better or self.measured == bound else "no"
+
+    def wanted(self, bound: float | None) -> str:
+        if bound is None:
+            return ""
+        return f"{'≤' if self.lower_is_better else '≥'} {bound:g}{self.unit}"
+
+    def as_json(self) -> dict[str, Any]:
+        return {**asdict(self), "reached": self.verdict(self.least), "moonshot": self.verdict(self.most)}
+
+
+def targets(tables: Iterable[Table]) -> list[Target]:
+    """Return the targets that *tables* tell about."""
+    found = {table.name: table for table in tables}
+    zmq, http = zmq_contests.OURS.name, http_contests.OURS.name
+    tiny, http_tiny = zmq_contests.TINYRPC.name, http_contests.TINYRPC.name
+    session = http_contests.SESSION.name
+
+    def at_most(name: str, least: float, most: float, *path: str) -> Target:
+        return _filled(Target(name, least, most, lower_is_better=True), found, lambda a, b: a / b, *path)
+
+    def faster(name: str, least: float, most: float | None, *path: str) -> Target:
+        return _filled(Target(name, least, most, lower_is_better=False), found, lambda a, b: b / a, *path)
+
+    every = [
+        at_most("ZMQ echo, 32 B: against raw fixed frames", 1.25, 1.10, ECHO, "32 B", zmq, zmq_contests.FIXED.name),
+        faster("ZMQ echo, 32 B: faster than tinyrpc with a timeout", 1.25, 1.45, ECHO, "32 B", zmq, tiny),
+        faster("ZMQ echo, 1 MiB: faster than tinyrpc with a timeout", 1.5, 1.9, ECHO, "1 MiB", zmq, tiny),
+        faster("ZMQ, 16 threads: faster than tinyrpc with a timeout", 1.7, 2.0, THREADS, "32 B", zmq, tiny),
+        faster("ZMQ server, pipelined: faster than tinyrpc", 2.0, 2.6, PIPELINED, "32 B", zmq, tiny),
+        faster("HTTP client, 32 B: faster than tinyrpc", 2.8, 4.0, http_contests.CALL, "32 B", http, http_tiny),
+        faster("HTTP client, 32 B: faster than Session.post", 2.0, 3.0, http_contests.CALL, "32 B", http, session),
+        faster(
+            "HTTP client, 32 B: ahead of httpx", 1.0, None, http_contests.CALL, "32 B", http, http_contests.HTTPX.name
+        ),
+        faster(
+            "HTTP client, 32 B: ahead of PoolManager (moonshot alone)",
+            0.0,
+            1.0,
+            http_contests.CALL,
+            "32 B",
+            http,
+            http_contests.MANAGER.name,
+        ),  # fmt: skip
+        faster("HTTP client, 1 MiB: faster than Session.post", 2.0, 2.5, http_contests.CALL, "1 MiB", http, session),
+        *(
+            _filled(
+                Target(f"WSGI on {server}: adds, of what tinyrpc adds", 0.5, 0.33, lower_is_better=True),
+                found,
+                _share,
+                wsgi_contests.table_name(server),
+                wsgi_contests.case_name(16),
+                wsgi_contests.OURS,
+                wsgi_contests.TINYRPC,
+                wsgi_contests.PLAIN,
+            )
+            for server in wsgi_contests.SERVERS
+        ),
+        _memory(found),
+    ]
+    return [target for target in every if target.missing != _NOT_RUN]
+
+
+def told(all_targets: list[Target]) -> str:
+    """Return the targets as the lines of a Markdown table."""
+    lines = ["| | measured | at least | | moonshot | |", "| --- | --- | --- | --- | --- | --- |"]
+    for target in all_targets:
+        if target.measured is None or target.quartiles is None:
+            seen = f"missing: {target.missing}"
+        else:
+            low, high = target.quartiles
+            seen = f"{target.measured:.2f}{target.unit}" + (f" ({low:.2f} to {high:.2f})" if low != high else "")
+        least = None if target.least == 0 else target.least
+        lines.append(
+            f"| {target.name} | {seen} | {target.wanted(least)} | {target.verdict(least)} "
+            f"| {target.wanted(target.most)} | {target.verdict(target.most)} |"
+        )
+    return "\n".join(lines)
+
+
+def _share(ours: float, tinyrpc: float, plain: float) -> float:
+    return (ours - plain) / max(tinyrpc - plain, 1e-9)
+
+
+def _filled(target: Target, found: dict[str, Table], ratio: Callable[..., float], *path: str) -> Target:
+    """Take the ratio round by round: what disturbs a round disturbs all peers in it."""
+    table, case, *names = path
+    if table not in found:
+        target.missing = _NOT_RUN
+        return target
+    rows = [found[table].row(case, name) for name in names]
+    for row in rows:
+        if not row.samples:
+            target.missing = f"{row.name}: {row.missing}"
+            return target
+    ratios = [ratio(*samples) for samples in zip(*(row.samples for row in rows), strict=True)]
+    target.measured = statistics.median(ratios)
+    low, _, high = statistics.quantiles(ratios, n=4, method="inclusive")
+    target.quartiles = (low, high)
+    return target
+
+
+def _memory(found: dict[str, Table]) -> Target:
+    target = Target("ZMQ server's memory: growth from 10 000 to 100 000 messages of 64 KiB", 5, _FLAT, True, " MiB")
+    if memory.MESSAGES not in found:
+        target.missing = _NOT_RUN
+        return target
+    sizes = [rows[0].samples for rows in found[memory.MESSAGES].cases.values()]
+    if not all(sizes):
+        target.missing = next(iter(found[memory.MESSAGES].cases.values()))[0].missing
+        return target
+    target.measured = sizes[-1][0] - sizes[0][0]
+    target.quartiles = (target.measured, target.measured)
+    return target
