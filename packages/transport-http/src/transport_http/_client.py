@@ -1,6 +1,6 @@
 """The client: one HTTP POST a message."""
 
-import threading
+import os
 from types import TracebackType
 from typing import Literal, Self, Unpack, overload
 from urllib.parse import urljoin, urlsplit
@@ -68,8 +68,9 @@ class HttpPostClientTransport:
         self._allowance = 8 * self._max_reply_bytes + 16 * 1024 * 1024
         self._route = find_route(endpoint, session, request_options)
         self._endpoint = _without_secrets(self._route.url)
+        # Only ever changed by single operations, each of which is atomic: no lock that a fork could leave locked.
         self._calls: set[_call.Call] = set()
-        self._lock = threading.Lock()
+        self._pid = os.getpid()
         self._closed = False
 
     @overload
@@ -107,15 +108,21 @@ class HttpPostClientTransport:
             raise TypeError(f"message is of type {type(message).__name__}, expected str")
         body = message.encode()
         call = _call.Call(self._timeout, self._allowance)
-        with self._lock:
-            if self._closed:
-                raise TransportClosedError(f"the client of {self._endpoint} is closed")
-            self._calls.add(call)
+        self._leave_parent()
+        # Added before it is looked whether the client is closed, as close() does the two in the other order.
+        self._calls.add(call)
+        if self._closed:
+            self._calls.discard(call)
+            raise TransportClosedError(f"the client of {self._endpoint} is closed")
         token = _call.enter(call)
         try:
             answer = self._post(body, one_way=not expect_reply)
             if expect_reply:
-                return self._read(answer)
+                reply = self._read(answer)
+                if call.aborted:
+                    # The end of a connection that close() broke is no end of a reply.
+                    raise ConnectionAbortedError
+                return reply
             self._ignore(answer)
         except TransportError:
             raise
@@ -127,8 +134,7 @@ class HttpPostClientTransport:
             return None
         finally:
             _call.leave(token)
-            with self._lock:
-                self._calls.discard(call)
+            self._calls.discard(call)
 
     def close(self) -> None:
         """
@@ -136,12 +142,9 @@ class HttpPostClientTransport:
 
         Does not block. Closing again does nothing.
         """
-        with self._lock:
-            if self._closed:
-                return
-            self._closed = True
-            calls = list(self._calls)
-        for call in calls:
+        self._leave_parent()
+        self._closed = True
+        for call in list(self._calls):
             call.abort()
         self._route.close()
 
@@ -152,6 +155,14 @@ class HttpPostClientTransport:
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+    def _leave_parent(self) -> None:
+        """In a forked child, leave to the parent the connections and calls that are its own."""
+        pid = os.getpid()
+        if pid != self._pid:
+            self._pid = pid
+            self._calls = set()
+            self._route.renew()
 
     def _post(self, body: bytes, *, one_way: bool) -> Answer:
         """Post, and follow redirects that take the message along; return an answer with a status of 2xx."""

@@ -34,9 +34,14 @@ def translate(failure: BaseException, endpoint: str, timeout: float | None) -> T
         )
     if any(isinstance(c, _UNREACHED) for c in causes):
         return TransportConnectionError(f"{endpoint} can't be reached, {what}")
-    if any(isinstance(c, (*_MALFORMED, HTTPException)) and not isinstance(c, _BROKEN_OFF) for c in causes):
+    if any(_is_malformed(c) for c in causes):
         return TransportProtocolError(f"{endpoint} answered with what is not HTTP, {what}")
     return TransportConnectionError(f"connection to {endpoint} broke, {what}; {_SENT}")
+
+
+def _is_malformed(cause: BaseException) -> bool:
+    """Tell an answer that makes no sense from one that breaks off, which http.client takes for the same."""
+    return isinstance(cause, _MALFORMED) or (isinstance(cause, HTTPException) and not isinstance(cause, _BROKEN_OFF))
 
 
 def _causes(failure: BaseException) -> Iterator[BaseException]:

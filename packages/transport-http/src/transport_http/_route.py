@@ -56,6 +56,9 @@ class SessionRoute:
         self._headers = dict(headers)
         self._options = {name: options[name] for name in ("auth", "cookies", "params") if name in options}
         self.url = self.prepare(endpoint, b"", one_way=False).url or ""
+        # They are in the URL now, and would be added once more.
+        self._options.pop("params", None)
+        session.params = {}
         proxies = options.get("proxies")
         self._settings: dict[str, Any] = dict(
             session.merge_environment_settings(
@@ -64,11 +67,8 @@ class SessionRoute:
         )
 
     def prepare(self, url: str, body: bytes, *, one_way: bool) -> requests.PreparedRequest:
-        """Prepare the request as requests does; a redirect's *url* is taken as it is."""
-        options = dict(self._options)
-        if getattr(self, "url", url) != url:
-            options.pop("params", None)
-        request = requests.Request("POST", url, headers=dict(self._headers), data=body, **options)
+        """Prepare the request as requests does."""
+        request = requests.Request("POST", url, headers=dict(self._headers), data=body, **self._options)
         prepared = self._session.prepare_request(request)
         if one_way:
             told = prepared.headers.get("Prefer")
@@ -82,11 +82,15 @@ class SessionRoute:
         response = self._session.send(prepared, allow_redirects=False, timeout=left, **self._settings)
         return Answer(response.status_code, response.reason or "", response.headers, _timed_pieces(response), response)
 
-    def close(self) -> None:
-        """Close the connections that are this route's own."""
+    def renew(self) -> None:
+        """Start again without a connection; those that there were are left to whoever uses them."""
         for adapter in self._session.adapters.values():
             if isinstance(adapter, BoundedAdapter):
                 adapter.close()
+
+    def close(self) -> None:
+        """Close the connections that are not in use; those which are close when they come back."""
+        self.renew()
 
 
 class PoolRoute(SessionRoute):
@@ -100,19 +104,13 @@ class PoolRoute(SessionRoute):
         self, session: requests.Session, headers: Mapping[str, str], options: Mapping[str, Any], endpoint: str
     ) -> None:
         super().__init__(session, headers, options, endpoint)
-        prepared = self.prepare(self.url, b"", one_way=False)
-        settings = self._settings
-        verify, cert, self._proxies = settings["verify"], settings["cert"], settings["proxies"]
+        self._request = self.prepare(self.url, b"", one_way=False)
+        self._proxies = self._settings["proxies"]
         # Not all versions of the stubs know the methods that an adapter has for its subclasses.
         adapter: Any = session.get_adapter(self.url)
         self._adapter = adapter
-        pool: urllib3.HTTPConnectionPool = adapter.get_connection_with_tls_context(
-            prepared, verify, proxies=self._proxies, cert=cert
-        )
-        self._pool = pool
-        adapter.cert_verify(pool, self.url, verify, cert)
-        self._target = adapter.request_url(prepared, self._proxies)
-        self._request = prepared
+        self._target: str = self._adapter.request_url(self._request, self._proxies)
+        self._pool = self._find_pool()
         self._heads = [dict(self.prepare(self.url, b"", one_way=one_way).headers.items()) for one_way in (False, True)]
 
     @staticmethod
@@ -149,9 +147,21 @@ class PoolRoute(SessionRoute):
             _cookies.extract_cookies_to_jar(jar, request, response)
         return Answer(response.status, response.reason or "", response.headers, _pieces(response), response)
 
+    def renew(self) -> None:
+        super().renew()
+        self._pool = self._find_pool()
+
     def close(self) -> None:
         self._pool.close()
-        super().close()
+        super().renew()
+
+    def _find_pool(self) -> urllib3.HTTPConnectionPool:
+        adapter, verify, cert = self._adapter, self._settings["verify"], self._settings["cert"]
+        pool: urllib3.HTTPConnectionPool = adapter.get_connection_with_tls_context(
+            self._request, verify, proxies=self._proxies, cert=cert
+        )
+        adapter.cert_verify(pool, self.url, verify, cert)
+        return pool
 
 
 def _timed_pieces(response: requests.Response) -> Iterator[bytes]:
