@@ -7,6 +7,7 @@ Every code block of every README does what it says.
 - ``console`` blocks are one session for each README, in the order of the page. Each line that starts with ``$`` is run
   by the shell; lines below it are what it prints. Servers go on in the background until another one takes the same
   port, or the session ends. Fixed port numbers are replaced by free ones, the same one everywhere in the session.
+- A page about the client alone sends to a server that the reader has; here that is an echo server of transport-wsgi.
 - What would install something is checked without doing so: ``pip install`` has to name a distribution of this
   repository, and ``pip install hatch && hatch run …`` a script of hatch.toml, the test command being what .ci/run runs.
 - The ``console`` block under "Vendoring" needs wheels and is run by delivery/test_vendoring.py, which builds them.
@@ -121,6 +122,7 @@ INSTALL = re.compile(r"pip install (?P<names>[\w -]+)")
 # What runs until it is told to end, and says, or is asked, where it listens.
 ECHO = re.compile(r"python -m \w+ echo .*?(?P<port>\d+)")
 WEB_SERVER = re.compile(r"(waitress-serve|gunicorn) .*?(?P<port>\d+) .*")
+HTTP_SEND = re.compile(r"python -m transport_http send http://127\.0\.0\.1:(?P<port>\d+)/ .*")
 PORT = re.compile(r"(?<=127\.0\.0\.1:)[1-9]\d+|(?<=localhost:)[1-9]\d+|(?<=--port )[1-9]\d+")
 
 
@@ -159,6 +161,9 @@ def test_console_session_runs_and_prints_what_it_says(readme: Path, tmp_path: Pa
                     servers[port].enter_context(web_server(command, int(port), tmp_path))
                     assert output == "", command
             else:
+                if (sent := HTTP_SEND.fullmatch(command)) and (port := sent["port"]) not in servers:
+                    servers[port] = session.enter_context(ExitStack())
+                    servers[port].enter_context(echo_server(f"python -m transport_wsgi echo --port {port}", tmp_path))
                 done = subprocess.run(
                     ["/bin/sh", "-c", command],
                     cwd=tmp_path,
