@@ -251,11 +251,37 @@ def test_reader_that_leaves_early_ends_it_quietly() -> None:
     assert done.stderr == b""
 
 
+def test_ctrl_c_amid_the_messages_ends_it_cleanly(tmp_path: Path) -> None:
+    path = tmp_path / "long"
+    path.write_bytes(b"line\n" * 1_000_000)
+    shown = ""
+    with in_terminal(path) as (process, controller):
+        for part in output_of(controller):
+            if not re.search(r" [1-9]\d*/1000000", shown) and re.search(r" [1-9]\d*/1000000", shown + part):
+                process.send_signal(signal.SIGINT)
+            shown += part
+        assert process.wait(DEADLINE) == 130
+    assert shown.endswith("demo: interrupted\r\n")
+    assert "Traceback" not in shown
+
+
 def test_terminal_gets_a_progress_bar_and_a_table() -> None:
+    with in_terminal() as (process, controller):
+        shown = "".join(output_of(controller))
+        assert process.wait(DEADLINE) == 0
+    assert re.search(r"ZMQ .*0/2013", shown)
+    for heading in ("Transport", "Messages", "Bytes", "Median", "99th percentile", "Replies"):
+        assert heading in shown
+    assert shown.count("all intact") == 2
+
+
+@contextmanager
+def in_terminal(*arguments: Path) -> Generator[tuple["subprocess.Popen[bytes]", int]]:
+    """Run the demo in a terminal of its own; give the process and the terminal's other end."""
     controller, terminal = pty.openpty()
     try:
         process = subprocess.Popen(
-            COMMAND,
+            [*COMMAND, *arguments],
             cwd=ROOT,
             env={**ENVIRONMENT, "TERM": "xterm", "COLUMNS": "100"},
             stdin=terminal,
@@ -263,18 +289,13 @@ def test_terminal_gets_a_progress_bar_and_a_table() -> None:
             stderr=terminal,
         )
         os.close(terminal)
-        try:
-            shown = "".join(output_of(controller))
-        finally:
-            process.kill()
-            process.wait()
+        with process:
+            try:
+                yield process, controller
+            finally:
+                process.kill()
     finally:
         os.close(controller)
-    assert process.returncode == 0
-    assert re.search(r"ZMQ .*0/2013", shown)
-    for heading in ("Transport", "Messages", "Bytes", "Median", "99th percentile", "Replies"):
-        assert heading in shown
-    assert shown.count("all intact") == 2
 
 
 def output_of(controller: int) -> Iterator[str]:

@@ -24,9 +24,13 @@ def _echo(message: str) -> str:
 
 
 def _serve_zmq() -> None:
-    with zmq.Context() as context, ZmqServerTransport.create(context, "tcp://127.0.0.1:*") as server:
-        threading.Thread(target=serve, args=(server, _echo), daemon=True).start()
-        _announce(server.endpoint)
+    with zmq.Context() as context:
+        with ZmqServerTransport.create(context, "tcp://127.0.0.1:*") as server:
+            thread = threading.Thread(target=serve, args=(server, _echo), daemon=True)
+            thread.start()
+            _announce(server.endpoint)
+        # The thread closes the server's socket, and has to do so before the context goes.
+        thread.join()
 
 
 def _serve_wsgi() -> None:
