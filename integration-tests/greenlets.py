@@ -9,7 +9,6 @@ from typing import Any, Literal, Self, TypeVar, overload
 
 import gevent
 import gevent.event
-
 from interfaces import Client, Server
 
 ResultT = TypeVar("ResultT")

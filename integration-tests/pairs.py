@@ -17,15 +17,15 @@ import gevent.monkey
 import gevent.queue
 import zmq
 import zmq.green
-
 from greenlets import GreenClient, GreenServer, Hub
 from in_memory import MemoryClient, MemoryServer
 from interfaces import Client, Server
 from tasks import DEADLINE
+from web_servers import WebServer, cheroot_server, gevent_server, waitress_server, werkzeug_server
+
 from transport_http import HttpPostClientTransport
 from transport_wsgi import WsgiServerTransport
 from transport_zmq import ZmqClientTransport, ZmqServerTransport
-from web_servers import WebServer, cheroot_server, gevent_server, waitress_server, werkzeug_server
 
 
 def _nothing_more() -> list[Server[Any]]:
@@ -43,7 +43,7 @@ class Pair:
     more_workers: Callable[[], list[Server[Any]]] = _nothing_more
     # Whether the calls of one client take turns.
     takes_turns: bool = False
-    clients: list[Client] = field(default_factory=lambda: [])
+    clients: list[Client] = field(default_factory=list)
 
     def client(self, timeout: float = DEADLINE) -> Client:
         opened = self.new_client(timeout)

@@ -11,7 +11,6 @@ import gevent.pywsgi
 import waitress.server
 import waitress.wasyncore
 import werkzeug.serving
-
 from tasks import DEADLINE
 
 WebServer = Callable[[WSGIApplication], AbstractContextManager[str]]

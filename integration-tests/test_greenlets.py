@@ -1,0 +1,121 @@
+"""What greenlets are promised beyond the contract suite: one of them waits, and the others go on."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import gevent
+import gevent.queue
+import pytest
+import zmq.green
+from greenlets import Hub
+from processes import FOLDER, python
+from tasks import DEADLINE
+
+from transport_base import TransportClosedError, TransportTimeoutError, serve
+from transport_wsgi import WsgiServerTransport
+from transport_zmq import ZmqClientTransport, ZmqServerTransport
+
+# Runs the contract suite again, where every thread and every socket of the standard library is green.
+PATCHED_RUN = """
+from gevent import monkey
+monkey.patch_all()
+import sys, pytest
+sys.exit(pytest.main(sys.argv[1:]))
+"""
+
+
+def test_contract_holds_where_everything_is_monkey_patched() -> None:
+    suite = str(FOLDER / "test_contract.py")
+    # The servers in processes of their own have seen this client already.
+    options = ["-q", "--tb=short", "-p", "no:cacheprovider", "-k", "zmq-green or http-gevent", suite]
+    with python("-W", "error", "-c", PATCHED_RUN, *options) as run:
+        output = run.rest(deadline=100)
+        assert run.wait() == 0, output
+    assert " passed" in output
+
+
+@pytest.fixture
+def hub() -> Iterator[Hub]:
+    with Hub() as running:
+        yield running
+
+
+def goes_on(hub: Hub) -> None:
+    """Show that other greenlets of *hub* get their turn, and that their timers fire."""
+    for _ in range(3):
+        start = time.monotonic()
+        hub.run(lambda: gevent.sleep(0.01))
+        assert time.monotonic() - start < 1
+
+
+def server_waits(hub: Hub, opened: ExitStack) -> Callable[[], object]:
+    """Have two greenlets wait in one server; return what ends their waits."""
+    context: zmq.green.Context[Any] = hub.run(zmq.green.Context)
+    opened.callback(lambda: hub.run(context.term))
+    server = hub.run(lambda: ZmqServerTransport.create(context, "tcp://127.0.0.1:*"))
+    opened.callback(lambda: hub.run(server.close))
+    waiting = [hub.start(server.receive_message) for _ in range(2)]
+
+    def end() -> None:
+        hub.run(server.close)
+        assert [type(wait.exception(DEADLINE)) for wait in waiting] == [TransportClosedError] * 2
+
+    return end
+
+
+def client_waits(hub: Hub, opened: ExitStack) -> Callable[[], object]:
+    context: zmq.green.Context[Any] = hub.run(zmq.green.Context)
+    opened.callback(lambda: hub.run(context.term))
+    server = hub.run(lambda: ZmqServerTransport.create(context, "tcp://127.0.0.1:*"))
+    opened.callback(lambda: hub.run(server.close))
+    client = hub.run(lambda: ZmqClientTransport.create(context, server.endpoint))
+    opened.callback(lambda: hub.run(client.close))
+    waiting = [hub.start(lambda: client.send_message("message")) for _ in range(2)]
+
+    def end() -> None:
+        hub.start(lambda: serve(server, str))
+        assert [wait.result(DEADLINE) for wait in waiting] == ["message"] * 2
+
+    return end
+
+
+def client_of_nobody_waits(hub: Hub, opened: ExitStack) -> Callable[[], object]:
+    """Have a greenlet wait for a connection that never comes about."""
+    context: zmq.green.Context[Any] = hub.run(zmq.green.Context)
+    opened.callback(lambda: hub.run(context.term))
+    client = hub.run(lambda: ZmqClientTransport.create(context, "tcp://127.0.0.1:1", timeout=1))
+    opened.callback(lambda: hub.run(client.close))
+    waiting = hub.start(lambda: client.send_message("message"))
+
+    def end() -> None:
+        assert isinstance(waiting.exception(DEADLINE), TransportTimeoutError)
+
+    return end
+
+
+def wsgi_server_waits(hub: Hub, opened: ExitStack) -> Callable[[], object]:
+    server = hub.run(lambda: WsgiServerTransport(queue_class=gevent.queue.Queue))
+    opened.callback(lambda: hub.run(server.close))
+    waiting = [hub.start(server.receive_message) for _ in range(2)]
+
+    def end() -> None:
+        hub.run(server.close)
+        assert [type(wait.exception(DEADLINE)) for wait in waiting] == [TransportClosedError] * 2
+
+    return end
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [server_waits, client_waits, client_of_nobody_waits, wsgi_server_waits],
+    ids=lambda begin: begin.__name__,
+)
+def test_waiting_greenlet_does_not_stop_the_hub(
+    hub: Hub, begin: Callable[[Hub, ExitStack], Callable[[], object]]
+) -> None:
+    with ExitStack() as opened:
+        end = begin(hub, opened)
+        goes_on(hub)
+        end()
