@@ -9,4 +9,4 @@ from ._errors import HttpStatusError
 
 __all__ = ["HttpPostClientTransport", "HttpStatusError"]
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
