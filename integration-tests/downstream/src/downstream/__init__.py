@@ -1,0 +1,1 @@
+"""Calls of procedures over transports of string messages."""
