@@ -61,10 +61,9 @@ def _echoed(message: str) -> str:
 
 
 def _port(text: str) -> int:
-    number = int(text)
-    if not 0 <= number <= 65535:
-        raise argparse.ArgumentTypeError(f"port is {number}, expected 0 to 65535")
-    return number
+    if not (text.isdecimal() and len(text) <= 5 and int(text) <= 65535):
+        raise argparse.ArgumentTypeError(f"port is {text}, expected 0 to 65535")
+    return int(text)
 
 
 if __name__ == "__main__":

@@ -124,13 +124,7 @@ class WsgiServerTransport:
             TransportClosedError: the transport was closed.
             TransportContextError: *context* was answered before, or is not one that this transport gave.
         """
-        try:
-            body = _encoded(reply)
-        except (TypeError, ValueError):
-            # A traceback that somebody keeps (a log handler, say) must not keep the client waiting.
-            del context
-            raise
-        self._exchange.answer(context, body)
+        self._exchange.answer(context, _encoded(reply))
 
     def close(self) -> None:
         """
