@@ -444,6 +444,18 @@ def test_a_status_error_comes_in_time_when_its_body_does_not(serve: Serve) -> No
     assert caught.value.status_code == 500
 
 
+def test_a_status_error_that_announces_a_huge_body_takes_no_memory_for_it(serve: Serve) -> None:
+    server = serve(say(b"HTTP/1.1 500 No\r\nContent-Length: 10000000000\r\n\r\nhello"))
+    with HttpPostClientTransport(server.url, timeout=5) as client:
+        tracemalloc.start()
+        try:
+            with pytest.raises(HttpStatusError):
+                client.send_message("?")
+            assert tracemalloc.get_traced_memory()[1] < 20 << 20
+        finally:
+            tracemalloc.stop()
+
+
 def test_a_forked_child_does_not_talk_on_its_parents_connections(echo: Server) -> None:
     code = """
 import os, sys

@@ -327,6 +327,26 @@ def test_a_redirect_to_another_origin_is_an_error_and_nothing_is_sent_there(serv
     assert echo.accepted == 0
 
 
+@pytest.mark.parametrize("location", ["http://[", "http://127.0.0.1:99999/", "https:", "//", "\xe9", ""])
+def test_a_redirect_to_nowhere_is_an_error_or_comes_back(serve: Serve, location: str) -> None:
+    server = serve(say(response(b"", f"Location: {location}", "Connection: close", status="307 There")))
+    with HttpPostClientTransport(server.url, timeout=10) as client, pytest.raises(HttpStatusError):
+        client.send_message("?")
+
+
+def test_redirects_keep_the_password_of_the_endpoint(serve: Serve) -> None:
+    def script(peer: Peer) -> None:
+        while (request := peer.read_request()) is not None:
+            if request.target == "/rpc":
+                peer.reply(b"", f"Location: {server.url}/new", status="307 There")
+            else:
+                peer.reply(request.headers.get("authorization", "none").encode())
+
+    server = serve(script)
+    with HttpPostClientTransport(server.url.replace("//", "//me:secret@"), timeout=10) as client:
+        assert client.send_message("?").startswith("Basic ")
+
+
 def test_redirects_in_a_circle_end(serve: Serve) -> None:
     def script(peer: Peer) -> None:
         while peer.read_request() is not None:

@@ -38,10 +38,20 @@ def test_the_public_names_are_those_of_all() -> None:
 
 @pytest.mark.parametrize(
     "endpoint",
-    ["", "no-scheme/path", "ftp://host/", "http://", "http://host:port/", "http://[::1/", "://", "mailto:a@b"],
+    [
+        "",
+        "no-scheme/path",
+        "ftp://host/",
+        "http://",
+        "http://host:port/",
+        "http://[::1/",
+        "://",
+        "mailto:a@b",
+        "http://a..b/",
+    ],
 )
 def test_a_malformed_endpoint_is_refused_at_construction(endpoint: str) -> None:
-    with pytest.raises(ValueError, match="expected http://") as caught:
+    with pytest.raises(ValueError, match="such as http://") as caught:
         HttpPostClientTransport(endpoint)
     assert repr(endpoint) in str(caught.value)
 
@@ -63,12 +73,23 @@ def test_a_malformed_endpoint_is_refused_at_construction(endpoint: str) -> None:
         ({"headers": {"X": "a\r\nB: c"}}, ValueError, "header"),
         ({"headers": {"X": 1}}, ValueError, "header"),
         ({"proxies": "http://p"}, TypeError, "proxies is of type str"),
+        ({"auth": "x"}, TypeError, "auth is of type str"),
+        ({"verify": 1}, TypeError, "verify is of type int"),
+        ({"cookies": "x"}, TypeError, "cookies is of type str"),
+        ({"cert": 1}, TypeError, "cert is of type int"),
+        ({"params": 1}, TypeError, "params is of type int"),
         ({"session": object()}, TypeError, "expected requests.Session"),
     ],
 )
 def test_a_wrong_option_is_refused_at_construction(options: Any, error: type[Exception], match: str) -> None:
     with pytest.raises(error, match=match):
         HttpPostClientTransport("http://127.0.0.1/", **options)
+
+
+def test_a_malformed_endpoint_is_told_without_its_password() -> None:
+    with pytest.raises(ValueError, match="such as") as caught:
+        HttpPostClientTransport("http://me:secret@host:port/")
+    assert "secret" not in str(caught.value)
 
 
 def test_an_endpoint_that_is_no_str_is_refused() -> None:
@@ -115,7 +136,10 @@ def test_basic_authentication(echo: Server, where: str) -> None:
 
 
 def test_an_auth_callable_sees_each_message(echo: Server) -> None:
+    calls: list[object] = []
+
     def sign(request: requests.PreparedRequest) -> requests.PreparedRequest:
+        calls.append(request)
         body = request.body
         assert isinstance(body, bytes) or body is None
         request.headers["X-Signature"] = (body or b"").hex()
@@ -125,6 +149,7 @@ def test_an_auth_callable_sees_each_message(echo: Server) -> None:
         for text in ["ab", "", "é"]:
             assert client.send_message(text) == text
     assert [request.headers["x-signature"] for request in echo.requests] == ["6162", "", "c3a9"]
+    assert len(calls) == 3
     assert echo.accepted == 1
 
 

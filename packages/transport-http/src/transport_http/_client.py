@@ -3,7 +3,7 @@
 import os
 from types import TracebackType
 from typing import Literal, Self, Unpack, overload
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 import requests
 
@@ -12,7 +12,7 @@ from transport_base import TransportClosedError, TransportError, TransportProtoc
 from . import _call
 from ._errors import HttpStatusError
 from ._failures import FAILURES, translate
-from ._options import RequestOptions, check_max_reply_bytes, check_options, check_timeout
+from ._options import RequestOptions, check_max_reply_bytes, check_options, check_timeout, without_secrets
 from ._reply import decode, decode_leniently, read_body, read_leniently
 from ._route import Answer
 from ._session import find_route
@@ -67,7 +67,7 @@ class HttpPostClientTransport:
         # Beside the body there are its head and the sizes of its chunks: this bounds what never ends.
         self._allowance = 8 * self._max_reply_bytes + 16 * 1024 * 1024
         self._route = find_route(endpoint, session, request_options)
-        self._endpoint = _without_secrets(self._route.url)
+        self._endpoint = without_secrets(self._route.url)
         # Only ever changed by single operations, each of which is atomic: no lock that a fork could leave locked.
         self._calls: set[_call.Call] = set()
         self._pid = os.getpid()
@@ -175,8 +175,8 @@ class HttpPostClientTransport:
             location = answer.headers.get("Location")
             if answer.status not in _REDIRECTS or location is None or redirects == _MAX_REDIRECTS:
                 raise self._status_error(answer)
-            target = urljoin(url, location)
-            if _origin(target) != _origin(url):
+            target = _on_same_origin(url, location)
+            if target is None:
                 raise self._status_error(answer)
             self._ignore(answer)
             url = target
@@ -204,13 +204,18 @@ class HttpPostClientTransport:
         return HttpStatusError(self._endpoint, answer.status, answer.reason, text)
 
 
-def _without_secrets(url: str) -> str:
-    """Return *url* as error messages may show it: without user name and password."""
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+def _on_same_origin(url: str, location: str) -> str | None:
+    """Return where *location* leads to from *url*; ``None`` if that is another origin, or nowhere."""
+    try:
+        target = urlsplit(urljoin(url, location))
+        if _origin(target) != _origin(urlsplit(url)):
+            return None
+    except ValueError:
+        return None
+    # The user name and password of the endpoint stay.
+    return target._replace(netloc=urlsplit(url).netloc, fragment="").geturl()
 
 
-def _origin(url: str) -> tuple[str, str | None, int | None]:
+def _origin(parts: SplitResult) -> tuple[str, str | None, int | None]:
     """Return what RFC 6454 compares, with the port spelt out."""
-    parts = urlsplit(url)
     return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)

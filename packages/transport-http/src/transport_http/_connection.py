@@ -14,7 +14,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
-from ._call import current_call
+from ._call import Call, current_call
 from ._response import BoundedResponse
 
 # Below, a copy costs less than a second packet; far above, it would cost memory.
@@ -41,35 +41,39 @@ class BoundedHTTPConnection(HTTPConnection):
             addresses = socket.getaddrinfo(host, self.port, type=socket.SOCK_STREAM)
         except socket.gaierror as exc:
             raise NameResolutionError(self.host, self, exc) from exc
+        except UnicodeError as exc:
+            raise NewConnectionError(self, f"{self.host} is no host name") from exc
         error: OSError | None = None
         for index, (family, kind, proto, _, address) in enumerate(addresses):
             if call.aborted:
                 break
-            sock = None
+            sock = socket.socket(family, kind, proto)
             try:
-                sock = socket.socket(family, kind, proto)
-                for option in self.socket_options or ():
-                    sock.setsockopt(*option)
-                if self.source_address:
-                    sock.bind(self.source_address)
-                # A second handle, since a TLS handshake takes the first one away until it is done.
-                self._drop_handle()
-                self._handle = sock.dup()
-                call.wait_on(self._handle)
-                left = call.remaining()
-                sock.settimeout(None if left is None else left / (len(addresses) - index))
-                sock.connect(address)
-                sock.settimeout(call.remaining())
+                self._connect_to(address, sock, call, len(addresses) - index)
             except OSError as exc:
                 error = exc
-                if sock is not None:
-                    sock.close()
+                sock.close()
             else:
                 return sock
         # The kernel gives up with an errno (ETIMEDOUT), the call's own time without one.
         if isinstance(error, TimeoutError) and error.errno is None:
             raise ConnectTimeoutError(self, f"connection to {self.host} timed out") from error
         raise NewConnectionError(self, f"failed to establish a new connection: {error}") from error
+
+    def _connect_to(self, address: Any, sock: socket.socket, call: Call, shares: int) -> None:
+        for option in self.socket_options or ():
+            sock.setsockopt(*option)
+        if self.source_address:
+            sock.bind(self.source_address)
+        # A second handle, since a TLS handshake takes the first one away until it is done.
+        self._drop_handle()
+        self._handle = sock.dup()
+        call.wait_on(self._handle)
+        left = call.remaining()
+        sock.settimeout(None if left is None else left / shares)
+        sock.connect(address)
+        # For the handshake, should there be one.
+        sock.settimeout(call.remaining())
 
     def connect(self) -> None:
         try:

@@ -15,10 +15,10 @@ _SENT = "the server may have handled the message"
 _NOT_SENT = "the message was not sent"
 
 # The server can't be reached at all. Some are subclasses of what means a time-out.
-_UNREACHED = (u.NewConnectionError, u.NameResolutionError, u.ProxyError, u.SSLError)
+_UNREACHED = (u.NewConnectionError, u.ProxyError, u.SSLError, u.LocationValueError)
 _BROKEN_OFF = (RemoteDisconnected, IncompleteRead)
 _TIMED_OUT = (u.TimeoutError, requests.Timeout)
-_MALFORMED = (u.InvalidChunkLength, u.DecodeError, u.InvalidHeader, u.LocationValueError)
+_MALFORMED = (u.DecodeError, u.InvalidHeader)
 
 
 def translate(failure: BaseException, endpoint: str, timeout: float | None) -> TransportError:
@@ -41,6 +41,9 @@ def translate(failure: BaseException, endpoint: str, timeout: float | None) -> T
 
 def _is_malformed(cause: BaseException) -> bool:
     """Tell an answer that makes no sense from one that breaks off, which http.client takes for the same."""
+    if isinstance(cause, u.InvalidChunkLength):
+        # In older versions of urllib3 the end of the connection is a chunk size too, an empty one.
+        return bool(cause.length)
     return isinstance(cause, _MALFORMED) or (isinstance(cause, HTTPException) and not isinstance(cause, _BROKEN_OFF))
 
 

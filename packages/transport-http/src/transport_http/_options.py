@@ -1,8 +1,10 @@
 """The options of requests that a transport takes, and the check of all that its constructor is given."""
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from http.cookiejar import CookieJar
+from os import PathLike
 from typing import Any, TypedDict
 
 import requests
@@ -21,16 +23,29 @@ class RequestOptions(TypedDict, total=False):
     params: Mapping[str, str | int | list[str]] | list[tuple[str, str]] | str
 
 
+_KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
+    "headers": (Mapping, "a mapping"),
+    "proxies": (Mapping, "a mapping"),
+    "cookies": ((Mapping, CookieJar), "a mapping or a CookieJar"),
+    "verify": ((bool, str, PathLike), "bool or a path"),
+    "cert": ((str, PathLike, tuple), "a path or a pair of paths"),
+    "params": ((Mapping, list, tuple, str, bytes), "a mapping, a list of pairs or str"),
+}
+
+
 def check_options(options: Mapping[str, Any]) -> None:
     """Raise ``TypeError`` for an option that requests does not have, or of the wrong kind."""
     known = RequestOptions.__annotations__
     for name in options:
         if name not in known:
             raise TypeError(f"unknown option {name!r}, expected one of {', '.join(sorted(known))}")
-    for name in ("headers", "proxies"):
+    for name, (kinds, wanted) in _KINDS.items():
         value = options.get(name)
-        if value is not None and not isinstance(value, Mapping):
-            raise TypeError(f"{name} is of type {type(value).__name__}, expected a mapping")
+        if value is not None and not isinstance(value, kinds):
+            raise TypeError(f"{name} is of type {type(value).__name__}, expected {wanted}")
+    auth: Any = options.get("auth")
+    if auth is not None and not callable(auth) and not (type(auth) is tuple and len(auth) == 2):
+        raise TypeError(f"auth is of type {type(auth).__name__}, expected (user, password) or a callable")
 
 
 def check_timeout(timeout: object) -> float | None:
@@ -51,3 +66,8 @@ def check_max_reply_bytes(max_reply_bytes: object) -> int:
     if max_reply_bytes < 0:
         raise ValueError(f"max_reply_bytes is {max_reply_bytes}, expected 0 or more")
     return max_reply_bytes
+
+
+def without_secrets(url: str) -> str:
+    """Return *url*, which may be malformed, as error messages may show it: without user name and password."""
+    return re.sub(r"(?<=//)[^/?#]*@", "", url, count=1)

@@ -8,6 +8,7 @@ to one endpoint. Where nothing can tell the difference, the prepared head is kep
 from collections.abc import Iterator, Mapping
 from http.cookiejar import CookieJar
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import requests
 import requests.cookies
@@ -20,8 +21,16 @@ from ._call import current_call
 # Large enough that a piece costs little, small enough that a bomb is seen early.
 _PIECE = 65_536
 
+# Older versions of urllib3 unpack a piece whole, and it may be a thousand times as large then.
+_PACKED_PIECE = 8_192
+
+# Memory for it is taken before a byte of it is there.
+_AT_ONCE = 16 * 1024 * 1024
+
 # Typed in some versions of requests and its stubs, and not in others.
 _cookies: Any = requests.cookies
+
+_NO_RETRIES = urllib3.Retry(total=False, redirect=False)
 
 _ONE_WAY = "respond-async"  # RFC 7240, section 4.1
 
@@ -55,9 +64,12 @@ class SessionRoute:
         self._session = session
         self._headers = dict(headers)
         self._options = {name: options[name] for name in ("auth", "cookies", "params") if name in options}
-        self.url = self.prepare(endpoint, b"", one_way=False).url or ""
+        # Without authentication, which may add to the URL, and is to be asked once for each message.
+        plain = requests.Request("POST", endpoint, params=self._options.pop("params", None), auth=_unchanged)
+        self.url = session.prepare_request(plain).url or ""
+        # Raises UnicodeError for what no resolver takes, such as an empty label.
+        (urlsplit(self.url).hostname or "").encode("idna")
         # They are in the URL now, and would be added once more.
-        self._options.pop("params", None)
         session.params = {}
         proxies = options.get("proxies")
         self._settings: dict[str, Any] = dict(
@@ -136,7 +148,7 @@ class PoolRoute(SessionRoute):
             target,
             body=body,
             headers={**headers, "Content-Length": str(len(body))},
-            retries=False,
+            retries=_NO_RETRIES,
             redirect=False,
             assert_same_host=False,
             preload_content=False,
@@ -164,10 +176,18 @@ class PoolRoute(SessionRoute):
         return pool
 
 
+def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
+def _piece_size(headers: Mapping[str, str]) -> int:
+    return _PACKED_PIECE if "Content-Encoding" in headers else _PIECE
+
+
 def _timed_pieces(response: requests.Response) -> Iterator[bytes]:
     """Read the body in pieces; between them the time is checked, for connections which are not ours."""
     call = current_call()
-    for piece in response.iter_content(_PIECE):
+    for piece in response.iter_content(_piece_size(response.headers)):
         call.remaining()
         yield piece
 
@@ -175,7 +195,7 @@ def _timed_pieces(response: requests.Response) -> Iterator[bytes]:
 def _pieces(response: BaseHTTPResponse) -> Iterator[bytes]:
     """Read the body: at once where its size is known to be small, in pieces otherwise."""
     length = response.length_remaining
-    if length is None or "Content-Encoding" in response.headers:
-        yield from response.stream(_PIECE, decode_content=True)
+    if length is None or length > _AT_ONCE or "Content-Encoding" in response.headers:
+        yield from response.stream(_piece_size(response.headers), decode_content=True)
     else:
         yield response.read(decode_content=False)

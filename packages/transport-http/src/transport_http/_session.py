@@ -10,6 +10,7 @@ from requests.structures import CaseInsensitiveDict
 from requests.utils import default_headers
 
 from ._adapter import SUPPORTED, BoundedAdapter
+from ._options import without_secrets
 from ._route import PoolRoute, SessionRoute
 
 _NO_URL = (requests.exceptions.InvalidSchema, requests.exceptions.InvalidURL, requests.exceptions.MissingSchema)
@@ -29,20 +30,17 @@ def find_route(endpoint: str, session: requests.Session | None, options: Mapping
         raise TypeError(f"session is of type {type(session).__name__}, expected requests.Session")
     own = _copy(session if session is not None else requests.Session())
     headers = _headers(own, options.get("headers") or {})
+    shown = repr(without_secrets(endpoint))
     try:
         own.get_adapter(endpoint)
         route = PoolRoute if PoolRoute.suits(own, options, endpoint) else SessionRoute
         return route(own, headers, options, endpoint)
     except requests.exceptions.InvalidHeader as exc:
         raise ValueError(f"a header is malformed, expected strings on one line: {exc}") from exc
-    except (
-        requests.exceptions.InvalidSchema,
-        requests.exceptions.InvalidURL,
-        requests.exceptions.MissingSchema,
-    ) as exc:
-        raise ValueError(f"endpoint is {endpoint!r}, expected http://host:port/path or https://…: {exc}") from exc
+    except (*_NO_URL, UnicodeError) as exc:
+        raise ValueError(f"endpoint is {shown}, expected a URL such as http://host:port/path") from exc
     except (OSError, ValueError) as exc:
-        raise ValueError(f"endpoint is {endpoint!r}, and its options can't be used: {exc}") from exc
+        raise ValueError(f"options for {shown} can't be used: {exc}") from exc
 
 
 def _copy(session: requests.Session) -> requests.Session:
