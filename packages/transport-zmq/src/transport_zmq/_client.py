@@ -1,6 +1,6 @@
 """The client side: REQ sockets, one for each call that is under way."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, overload
 
@@ -15,11 +15,13 @@ from ._pool import OwnSockets, PassedSocket, Sockets
 from ._sockets import (
     DEFAULT_MAX_MESSAGE_BYTES,
     LINGER,
+    SocketOptions,
     check_size,
     check_socket,
     endpoint_of,
     open_socket,
     translated,
+    with_defaults,
 )
 from ._waiting import TimedSocket
 
@@ -72,7 +74,7 @@ class ZmqClientTransport:
         endpoint: str,
         timeout: float | None = None,
         *,
-        socket_options: Mapping[int, int | bytes | str] | None = None,
+        socket_options: SocketOptions | None = None,
         max_message_bytes: int | None = DEFAULT_MAX_MESSAGE_BYTES,
     ) -> Self:
         """
@@ -85,8 +87,8 @@ class ZmqClientTransport:
             endpoint: Where the server is, such as ``tcp://127.0.0.1:5555`` or ``ipc:///path``.
             timeout: Seconds for each whole call. ``None`` waits for ever.
             socket_options: Options of libzmq by their numbers (``zmq.CURVE_SERVERKEY``, …), set on each
-                socket before it connects. They win over the defaults here, ZMQ_IMMEDIATE among them:
-                a message is handed over only once there is a connection.
+                socket before it connects. They win over the defaults here, ZMQ_LINGER of 5 s for one-way
+                messages among them.
             max_message_bytes: The most bytes of a reply (ZMQ_MAXMSGSIZE). libzmq cuts the connection to a
                 server that sends more, and the call ends by its timeout. ``None`` sets no bound.
 
@@ -103,20 +105,22 @@ class ZmqClientTransport:
                 "pass a socket of your own for that"
             )
 
-        options = {
-            zmq.MAXMSGSIZE: check_size(max_message_bytes),
-            zmq.IMMEDIATE: 1,
-            zmq.LINGER: LINGER,
-            **(socket_options or {}),
-        }
+        defaults = {zmq.LINGER: LINGER, zmq.MAXMSGSIZE: check_size(max_message_bytes)}
+        options = with_defaults(socket_options, defaults)
+        # A one-way message is taken only by a connection that stands. Requests can do without ZMQ_IMMEDIATE, and must:
+        # with it, a reply is lost when the server closes the connection right behind it.
+        one_way_options = with_defaults(socket_options, {**defaults, zmq.IMMEDIATE: 1})
 
-        def open_one(socket_type: zmq.SocketType) -> zmq.Socket[bytes]:
-            return open_socket(zmq_context, socket_type, endpoint, bind=False, options=options)
+        def open_request() -> zmq.Socket[bytes]:
+            return open_socket(zmq_context, zmq.REQ, endpoint, bind=False, options=options)
 
-        requests = OwnSockets(lambda: open_one(zmq.REQ), linger=0)
+        def open_one_way() -> zmq.Socket[bytes]:
+            return open_socket(zmq_context, zmq.DEALER, endpoint, bind=False, options=one_way_options)
+
+        requests = OwnSockets(open_request, linger=0)
         requests.give_back(requests.take(None))  # shows what is wrong with the arguments here and now
         transport = cls.__new__(cls)
-        one_way = OwnSockets(lambda: open_one(zmq.DEALER), linger=None)
+        one_way = OwnSockets(open_one_way, linger=None)
         transport._set_up(endpoint, timeout, requests, one_way)  # noqa: SLF001  # its own
         return transport
 

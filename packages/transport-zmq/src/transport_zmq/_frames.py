@@ -36,17 +36,19 @@ def read(socket: zmq.Socket[bytes], frame: zmq.Frame) -> tuple[list[bytes], zmq.
     """Return the envelope that begins with *frame*, empty when it is too large, and the frame behind it."""
     envelope: list[bytes] = []
     size = 0
-    try:
-        while frame.more:
-            size += 1 + len(frame)  # so that empty frames count as well
-            if size <= _LARGEST_ENVELOPE:
-                envelope.append(frame.bytes)
-            frame = socket.recv(_DONTWAIT, False)
-    except BaseException:  # Ctrl-C between two frames: the rest must not pass for the next message
+    while frame.more:
+        size += 1 + len(frame)  # so that empty frames count as well
+        if size <= _LARGEST_ENVELOPE:
+            envelope.append(frame.bytes)
+        frame = socket.recv(_DONTWAIT, False)
+    return ([] if size > _LARGEST_ENVELOPE else envelope), frame
+
+
+def drop_rest(socket: zmq.Socket[bytes]) -> None:
+    """Throw away what is left of a message whose reading was broken off: it must not pass for the next one."""
+    with contextlib.suppress(zmq.ZMQError):
         while socket.get(zmq.RCVMORE):
             socket.recv(_DONTWAIT)
-        raise
-    return ([] if size > _LARGEST_ENVELOPE else envelope), frame
 
 
 def write(socket: zmq.Socket[bytes], envelope: Iterable[bytes], data: bytes) -> None:

@@ -7,7 +7,6 @@ import math
 import secrets
 import threading
 from collections import deque
-from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -19,7 +18,17 @@ from . import _frames
 from ._deadline import check_timeout, deadline, remaining
 from ._envelope import Envelope
 from ._fork import Origin
-from ._sockets import DEFAULT_MAX_MESSAGE_BYTES, LINGER, check_size, check_socket, endpoint_of, open_socket, translated
+from ._sockets import (
+    DEFAULT_MAX_MESSAGE_BYTES,
+    LINGER,
+    SocketOptions,
+    check_size,
+    check_socket,
+    endpoint_of,
+    open_socket,
+    translated,
+    with_defaults,
+)
 from ._waiting import acquire, lock_for, timed
 
 _log = logging.getLogger(__name__)
@@ -79,7 +88,7 @@ class ZmqServerTransport:
         endpoint: str,
         *,
         bind: bool = True,
-        socket_options: Mapping[int, int | bytes | str] | None = None,
+        socket_options: SocketOptions | None = None,
         max_message_bytes: int | None = DEFAULT_MAX_MESSAGE_BYTES,
     ) -> Self:
         """
@@ -103,7 +112,7 @@ class ZmqServerTransport:
             TransportConnectionError: *endpoint* can't be had, for example because its port is in use.
             TransportClosedError: *zmq_context* was terminated.
         """
-        options = {zmq.LINGER: LINGER, zmq.MAXMSGSIZE: check_size(max_message_bytes), **(socket_options or {})}
+        options = with_defaults(socket_options, {zmq.LINGER: LINGER, zmq.MAXMSGSIZE: check_size(max_message_bytes)})
         socket = open_socket(zmq_context, zmq.ROUTER, endpoint, bind=bind, options=options)
         transport = cls(socket)
         transport._owns_socket = True
@@ -132,26 +141,14 @@ class ZmqServerTransport:
         if not self._held.acquire(False) and not acquire(self._held, remaining(end)):
             raise self._late(timeout)
         try:
-            while not self._closed:
-                envelope, frame = _frames.read(
-                    self._socket, self._timed.receive(None if end is None else remaining(end))
-                )
-                if len(envelope) == 1 and len(frame) == _TOKEN_SIZE and frame.bytes == self._token:
-                    self._attend()
-                elif not envelope:
-                    _log.warning("dropped a message whose envelope is too large")
-                elif len(frame) > self._max_bytes:  # as inproc peers may send, for which libzmq has no bound
-                    _log.warning("dropped a message of %d bytes, expected at most %d", len(frame), self._max_bytes)
-                else:
-                    try:
-                        return Envelope(self, envelope), _frames.decode(frame)
-                    except UnicodeDecodeError as exc:
-                        _log.warning("dropped a message that is not UTF-8 at byte %d", exc.start)
-            raise self._unusable()
+            return self._next_message(end)
         except zmq.Again as exc:
             raise self._late(timeout) from exc
         except zmq.ZMQError as exc:
             raise self._failed(exc) from exc
+        except BaseException:  # Ctrl-C, perhaps between two frames
+            _frames.drop_rest(self._socket)
+            raise
         finally:
             self._let_go()
 
@@ -187,7 +184,7 @@ class ZmqServerTransport:
                 self._let_go()
         else:
             self._outbox.append((envelope, data))
-            self._ring()
+            self._attend_or_ring()
 
     def close(self) -> None:
         """
@@ -201,7 +198,7 @@ class ZmqServerTransport:
             return
         self._closed = True
         if self._origin.is_here():
-            self._ring()
+            self._attend_or_ring()
 
     def __enter__(self) -> Self:
         return self
@@ -210,6 +207,22 @@ class ZmqServerTransport:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+    def _next_message(self, end: float | None) -> tuple[Envelope, str]:
+        while not self._closed:
+            envelope, frame = _frames.read(self._socket, self._timed.receive(None if end is None else remaining(end)))
+            if len(envelope) == 1 and len(frame) == _TOKEN_SIZE and frame.bytes == self._token:
+                self._attend()
+            elif not envelope:
+                _log.warning("dropped a message whose envelope is too large")
+            elif len(frame) > self._max_bytes:  # as inproc peers may send, for which libzmq has no bound
+                _log.warning("dropped a message of %d bytes, expected at most %d", len(frame), self._max_bytes)
+            else:
+                try:
+                    return Envelope(self, envelope), _frames.decode(frame)
+                except UnicodeDecodeError as exc:
+                    _log.warning("dropped a message that is not UTF-8 at byte %d", exc.start)
+        raise self._unusable()
 
     def _unusable(self) -> TransportError:
         if not self._origin.is_here():
@@ -225,12 +238,15 @@ class ZmqServerTransport:
             self._closed = True  # so that whoever lets go of the socket closes it: zmq.Context.term() waits for that
         return error
 
-    def _ring(self) -> None:
-        """Have the one who is inside libzmq attend to what was asked for; attend to it here when nobody is."""
-        with self._bell_held, contextlib.suppress(zmq.ZMQError):  # full: enough rings wait to be heard
-            self._bell.send(self._token, zmq.DONTWAIT)
-        if self._held.acquire(False):
-            self._let_go()
+    def _attend_or_ring(self) -> None:
+        """Attend to what was asked for; have the one who holds the socket do it when somebody does."""
+        if not self._held.acquire(False):
+            with self._bell_held, contextlib.suppress(zmq.ZMQError):  # full: enough rings wait to be heard
+                self._bell.send(self._token, zmq.DONTWAIT)
+            # Who held it may have let go of it before the bell rang.
+            if not self._held.acquire(False):
+                return
+        self._let_go()
 
     def _let_go(self) -> None:
         """Let go of the socket, then attend to what was asked for while it was held."""

@@ -9,6 +9,9 @@ import zmq
 
 from transport_base import TransportClosedError, TransportConnectionError, TransportError
 
+# A mapping is exact about its keys, and zmq's own names for options are of a type of their own.
+SocketOptions = Mapping[int, int | bytes | str] | Mapping[zmq.SocketOption, int | bytes | str]
+
 # What a peer may send in one message unless the caller says otherwise: a bound for memory, not a target.
 DEFAULT_MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 
@@ -17,6 +20,13 @@ LINGER = 5_000
 
 _MALFORMED = {errno.EINVAL, errno.EPROTONOSUPPORT, errno.ENAMETOOLONG, zmq.ENOCOMPATPROTO}
 _HIGHEST_PORT = 65_535
+
+
+def with_defaults(
+    options: SocketOptions | None, defaults: Mapping[zmq.SocketOption, int | bytes | str]
+) -> dict[int, int | bytes | str]:
+    """Return *options* and, where they say nothing, *defaults*."""
+    return {option: value for mapping in (defaults, options or {}) for option, value in mapping.items()}
 
 
 def check_size(max_message_bytes: int | None) -> int:
