@@ -42,10 +42,18 @@ def check_options(options: Mapping[str, Any]) -> None:
     for name, (kinds, wanted) in _KINDS.items():
         value = options.get(name)
         if value is not None and not isinstance(value, kinds):
-            raise TypeError(f"{name} is of type {type(value).__name__}, expected {wanted}")
-    auth: Any = options.get("auth")
-    if auth is not None and not callable(auth) and not (type(auth) is tuple and len(auth) == 2):
-        raise TypeError(f"auth is of type {type(auth).__name__}, expected (user, password) or a callable")
+            raise TypeError(f"{name} is of type {_name(value)}, expected {wanted}")
+    auth = options.get("auth")
+    if not (auth is None or callable(auth) or _is_pair(auth)):
+        raise TypeError(f"auth is of type {_name(auth)}, expected (user, password) or a callable")
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, tuple) and len(value) == 2  # pyright: ignore[reportUnknownArgumentType]  # of whatever
+
+
+def _name(value: object) -> str:
+    return type(value).__name__
 
 
 def check_timeout(timeout: object) -> float | None:
