@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from . import (
     end_to_end_contests,
@@ -23,7 +24,7 @@ from . import (
 )
 from .contest import Table
 from .machine import machine
-from .targets import targets, told
+from .targets import targets
 
 _RESULTS = Path(__file__).with_name("results") / "full.json"
 
@@ -45,7 +46,7 @@ def main() -> None:
     tables = list(_tables(arguments.what, arguments.niquests, arguments.only))
     reached = targets(tables)
     about["seconds"] = round(time.monotonic() - started)
-    found = {
+    found: dict[str, Any] = {
         "machine": about,
         "targets": [target.as_json() for target in reached],
         "tables": [table.as_json() for table in tables],
@@ -57,7 +58,7 @@ def main() -> None:
         _RESULTS.parent.mkdir(exist_ok=True)
         _RESULTS.write_text(text)
         report.write(_RESULTS)
-    print(f"\n{told(reached)}\n\n{about['seconds']} s")
+    print("", *report.target_lines(found["targets"]), f"\n{about['seconds']} s", sep="\n")
 
 
 def _tables(what: str, niquests: str, only: str) -> Iterator[Table]:

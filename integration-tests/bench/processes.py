@@ -96,7 +96,12 @@ class Child:
         if self._process.poll() is not None:
             raise ChildError(f"ended early{self._last_words()}")
 
+    def end(self) -> None:
+        """Tell the process to end."""
+        self._process.terminate()
+
     def stop(self) -> None:
+        """Tell the process to end and see that it does."""
         for stream in (self._process.stdin, self._process.stdout):
             assert stream is not None
             stream.close()

@@ -33,6 +33,7 @@ def wait_for(server: Child) -> None:
 def microseconds(url: str, connections: int, seconds: float, size: int = 32) -> float:
     """Load *url* for about so many *seconds*; return the microseconds for each request."""
     figures = _run(seconds, connections, url, str(size))
+    _check(figures["refused"], figures["broken"], figures["requests"])
     return float(figures["us"] / figures["requests"])
 
 
@@ -40,7 +41,10 @@ def send(url: str, count: int, size: int, *, close: bool = False) -> None:
     """Send *count* messages by 16 connections; with *close*, each by a connection of its own."""
     # Unless it is told to stop, wrk sleeps to the end of its time: so it is given the messages in bits of time.
     while count > 0:
-        count -= _run(1.0, 16, url, str(size), str(count), *(["close"] if close else []))["requests"]
+        figures = _run(1.0, 16, url, str(size), str(count), *(["close"] if close else []))
+        # A connection that the server closes as it was asked to counts as broken, too.
+        _check(figures["refused"], 0 if close else figures["broken"], figures["requests"])
+        count -= figures["requests"]
 
 
 def _run(seconds: float, connections: int, url: str, *arguments: str) -> dict[str, int]:
@@ -50,9 +54,12 @@ def _run(seconds: float, connections: int, url: str, *arguments: str) -> dict[st
             break
     else:
         raise ChildError("not one request was answered")
-    if figures["refused"] or figures["broken"] > figures["requests"] / 100:
-        raise ChildError(f"{figures['refused']} answers are errors, {figures['broken']} connections broke")
     return figures
+
+
+def _check(refused: int, broken: int, requests: int) -> None:
+    if refused or broken > requests / 100:
+        raise ChildError(f"{refused} answers are errors, {broken} connections broke")
 
 
 def _figures(seconds: float, connections: int, url: str, *arguments: str) -> dict[str, int]:

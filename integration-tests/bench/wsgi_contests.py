@@ -38,7 +38,7 @@ def quick() -> Iterator[Table]:
 def full() -> Iterator[Table]:
     """Yield every table."""
     for server in SERVERS:
-        yield on(server, [1, 16, 64], rounds=4, seconds=0.2)
+        yield on(server, [1, 16, 64], rounds=4, seconds=0.15)
 
 
 def case_name(connections: int) -> str:
@@ -57,6 +57,8 @@ def on(server: str, connections: Sequence[int], rounds: int, seconds: float, nam
             child = Child("server", "wsgi_servers:serve", {"server": server, "app": app}, core=CORE)
             stack.callback(child.stop)
             children[name] = child
+        for child in children.values():
+            stack.callback(child.end)  # all of them before the first is waited for
         for name, child in list(children.items()):
             try:
                 wrk.wait_for(child.wait_until_ready())
