@@ -86,14 +86,20 @@ def waitress_server(app: WSGIApplication) -> Generator[int]:
     server: Any = create_waitress_server(
         app, map=channels, host="127.0.0.1", port=0, threads=16, inbuf_overflow=1 << 24, outbuf_overflow=1 << 24
     )
+    stopping = threading.Event()
+
+    def serve_forever() -> None:
+        while not stopping.is_set():
+            wasyncore.loop(timeout=0.05, map=channels, count=1)
+        wasyncore.close_all(channels, ignore_all=True)
 
     def stop() -> None:
-        # In the thread of the loop: it is over when it has no channels left.
-        server.trigger.pull_trigger(lambda: wasyncore.close_all(channels, ignore_all=True))
+        # First the threads that could still wake the loop, by a file descriptor that it closes in the end.
+        server.task_dispatcher.shutdown()
+        stopping.set()
 
-    with running(server.run, stop):
+    with running(serve_forever, stop):
         yield server.effective_port
-    server.task_dispatcher.shutdown()
 
 
 @contextmanager
