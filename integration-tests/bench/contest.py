@@ -132,7 +132,11 @@ def _counts(
                 if case.count:
                     yield (peer.name, case.name), case.count
                     continue
-                order = {**_work(peer, case), "seconds": seconds, "unit": case.unit}
+                order = {
+                    **_work(peer, case),
+                    "seconds": seconds,
+                    "unit": case.unit * peer.client_options.get("threads", 1),
+                }
                 for child in teams[peer.name]:
                     child.order(**order)
                 counts = [child.answer()["count"] for child in teams[peer.name]]

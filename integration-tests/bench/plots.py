@@ -90,7 +90,8 @@ def _growth(file: Path, tables: list[dict[str, Any]]) -> None:
                 )  # fmt: skip
         axes.set(xscale="log", yscale="log", title=table["name"], ylabel="µs for each message")
         axes.grid(alpha=0.3)
-        axes.legend()
+        if axes.lines:
+            axes.legend()
     _save(figure, file)
 
 
@@ -107,7 +108,8 @@ def _memory(file: Path, tables: list[dict[str, Any]]) -> None:
         axes.set(ylim=0, ylabel="MiB")
         axes.set_title(table["name"].removeprefix("Memory of a "), fontsize=8)
         axes.grid(alpha=0.3)
-        axes.legend()
+        if axes.lines:
+            axes.legend()
     _save(figure, file)
 
 

@@ -56,14 +56,14 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
     yield "≈: that range holds the bound, so the run can't tell.\n"
     yield from target_lines(found["targets"])
     yield "\n### Each table\n"
-    yield "Medians. Behind it, what a peer takes in times of ours; ≈ where the interquartile ranges overlap."
+    yield "Medians. Behind it, what a peer takes in multiples of ours; ≈ where the interquartile ranges overlap."
     wsgi = [table for table in found["tables"] if table["name"].startswith(_WSGI)]
     for table in found["tables"]:
         if table in wsgi:
             if table is wsgi[0]:
                 yield from _wsgi_lines(wsgi)
             continue
-        yield f"\n#### {table['name']}\n\n{table['note']}; {table['unit']}.\n"
+        yield f"\n#### {table['name']}\n\n{table['note']}{_unit(table)}.\n"
         if table["name"] in _PLOTS:
             yield f"![{table['name']}](plots/{_PLOTS[table['name']]}.svg)\n"
         yield from _table_lines(table)
@@ -112,4 +112,9 @@ def _cell(row: dict[str, Any], rows: list[dict[str, Any]], *, compared: bool) ->
         return text
     if not differ(Row("", row["samples"]), Row("", ours["samples"])):
         return f"{text} ≈"
-    return f"{text} · {number / ours['median']:.2g}×"  # noqa: RUF001  # the sign for times
+    ratio = number / ours["median"]
+    return f"{text} · {ratio:.{2 if ratio < 10 else 0}f}×"  # noqa: RUF001  # the sign for times
+
+
+def _unit(table: dict[str, Any]) -> str:
+    return "" if table["unit"] in table["note"] else f"; {table['unit']}"

@@ -11,7 +11,7 @@ Run = Callable[[Any, int], None]
 
 def load(connect: Callable[[], Call], threads: int = 1, *, shared: bool = False, takes: type = bytes) -> Run:
     """
-    Return a ``run`` whose *threads* make their calls side by side.
+    Return a ``run`` whose *threads* make their calls side by side; its count is a multiple of them.
 
     *connect* makes the call for each thread, or one for all where it is *shared*. A call that takes bytes is
     given the encoding and decoding that its user would have to write when the message is a ``str``.
@@ -23,14 +23,12 @@ def load(connect: Callable[[], Call], threads: int = 1, *, shared: bool = False,
 
     def run(message: Any, count: int) -> None:
         todo = [as_text(call) for call in calls] if isinstance(message, str) and takes is bytes else calls
-        if todo[0](message) != message:
-            raise AssertionError("the reply is not the message")
         if threads == 1:
             _repeat(todo[0], message, count)
             return
         errors: list[BaseException] = []
-        each = max(1, count // threads)
-        workers = [threading.Thread(target=_repeat, args=(call, message, each, errors)) for call in todo]
+        each = count // threads
+        workers = [threading.Thread(target=_try, args=(call, message, each, errors)) for call in todo]
         for worker in workers:
             worker.start()
         for worker in workers:
@@ -41,11 +39,15 @@ def load(connect: Callable[[], Call], threads: int = 1, *, shared: bool = False,
     return run
 
 
-def _repeat(call: Call, message: Any, count: int, errors: list[BaseException] | None = None) -> None:
+def _repeat(call: Call, message: Any, count: int) -> None:
+    for _ in repeat(None, count):
+        reply = call(message)
+    if reply != message:
+        raise AssertionError("the reply is not the message")
+
+
+def _try(call: Call, message: Any, count: int, errors: list[BaseException]) -> None:
     try:
-        for _ in repeat(None, count):
-            call(message)
+        _repeat(call, message, count)
     except BaseException as exc:
-        if errors is None:
-            raise
         errors.append(exc)

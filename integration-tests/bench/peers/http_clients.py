@@ -187,6 +187,6 @@ def client_aiohttp(address: str, threads: int = 1, verify: str = "") -> Run:
             raise AssertionError("the reply is not the message")
 
     async def tasks(message: bytes, count: int) -> None:
-        await asyncio.gather(*(task(message, max(1, count // threads)) for _ in range(threads)))
+        await asyncio.gather(*(task(message, count // threads) for _ in range(threads)))
 
     return lambda message, count: loop.run_until_complete(tasks(message, count))
