@@ -18,14 +18,21 @@ def package_of(distribution: str) -> str:
     return distribution.replace("-", "_")
 
 
+def distribution_of(wheel: Path) -> str:
+    """Return the name of the distribution that is in *wheel*."""
+    return wheel.name.partition("-")[0].replace("_", "-")
+
+
 def tool(module: str, *arguments: str | Path, cwd: Path | None = None) -> str:
     """Run a Python tool of this environment; return what it printed, fail with it when the tool fails."""
     return output_of([sys.executable, "-m", module, *arguments], cwd=cwd)
 
 
-def output_of(command: list[str | Path], cwd: Path | None = None, env: dict[str, str] | None = None) -> str:
+def output_of(
+    command: list[str | Path], cwd: Path | None = None, env: dict[str, str] | None = None, seconds: int = 100
+) -> str:
     """Run *command*; return what it printed, fail with it when the command fails."""
-    ran = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=100, check=False)
+    ran = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=seconds, check=False)
     assert ran.returncode == 0, f"{' '.join(map(str, command))}\n{ran.stdout}{ran.stderr}"
     return ran.stdout + ran.stderr
 

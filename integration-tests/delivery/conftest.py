@@ -2,16 +2,12 @@
 
 from collections.abc import Callable
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from .artefacts import DISTRIBUTIONS, build, copy_of
 from .venv import Venv
-
-# These tests have an environment of their own, with all that they run: hatch run delivery:run.
-collect_ignore_glob = [] if find_spec("twine") else ["test_*.py"]
 
 
 @pytest.fixture(scope="session")
@@ -39,5 +35,14 @@ def wheel_at(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], P
 def everything(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Venv:
     """An environment with all four wheels in it, for those who only read it."""
     venv = Venv(tmp_path_factory.mktemp("everything") / "venv")
-    venv.install("--find-links", dist, *DISTRIBUTIONS)
+    venv.install(*DISTRIBUTIONS, ours=dist.iterdir())
+    return venv
+
+
+@pytest.fixture(scope="session")
+def third_party(tmp_path_factory: pytest.TempPathFactory) -> Venv:
+    """An environment with what the transports depend on, and nothing of ours."""
+    venv = Venv(tmp_path_factory.mktemp("third-party") / "venv")
+    venv.install("pyzmq", "requests", "werkzeug")
+    assert not venv.installed().keys() & set(DISTRIBUTIONS)
     return venv

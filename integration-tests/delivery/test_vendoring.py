@@ -9,12 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from .artefacts import DISTRIBUTIONS, ROOT, TRANSPORTS, output_of, package_of
+from .artefacts import ROOT, TRANSPORTS, output_of, package_of
 from .checkers import errors_of
 from .venv import Venv
 
 USES = Path(__file__).with_name("uses")
-DEPENDENCIES = {"transport-http": "requests", "transport-wsgi": "werkzeug", "transport-zmq": "pyzmq"}
 VENDORED = "myapp._vendor."
 
 Vendor = Callable[[Path, Path, str, Venv], None]
@@ -70,15 +69,6 @@ def place_use(project: Path, transport: str) -> None:
     (project / "myapp" / f"use_{package_of(transport)}.py").write_text(
         text.replace("from transport_", f"from {VENDORED}transport_")
     )
-
-
-@pytest.fixture(scope="session")
-def third_party(tmp_path_factory: pytest.TempPathFactory) -> Venv:
-    """An environment with what the transports depend on, and nothing of ours."""
-    venv = Venv(tmp_path_factory.mktemp("third-party") / "venv")
-    venv.install(*DEPENDENCIES.values())
-    assert not venv.installed().keys() & set(DISTRIBUTIONS)
-    return venv
 
 
 @pytest.fixture(scope="session", params=[by_the_readme, by_the_tool], ids=["readme", "tool"])

@@ -84,7 +84,7 @@ def test_wheel_has_types_licence_and_all_metadata(distribution: str, dist: Path)
 def test_empty_environment_gets_what_is_needed_and_nothing_else(distribution: str, dist: Path, tmp_path: Path) -> None:
     """And the first example of the README runs there, with nothing else to import."""
     venv = Venv(tmp_path / "venv")
-    venv.install("--find-links", dist, distribution)
+    venv.install(distribution, ours=dist.iterdir())
     assert venv.installed().keys() == BROUGHT[distribution]
     readme = (ROOT / "packages" / distribution / "README.md").read_text()
     example = re.search(r"^```python\n(.*?)^```$", readme, flags=re.MULTILINE | re.DOTALL)

@@ -3,9 +3,10 @@
 import json
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
-from .artefacts import output_of
+from .artefacts import distribution_of, output_of
 
 # What pip and uv are told by variables (indexes, certificates, offline) stays; what Python is told goes.
 _ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
@@ -19,19 +20,31 @@ class Venv:
         self.python = folder / "bin" / "python"
         output_of(_uv("venv", "--quiet", "--python", sys.executable, folder), env=_ENVIRONMENT)
 
-    def install(self, *arguments: str | Path) -> None:
-        """Install what ``uv pip install`` understands."""
-        output_of(_uv("pip", "install", "--quiet", "--python", self.python, *arguments), env=_ENVIRONMENT)
+    def install(self, *arguments: str | Path, ours: Iterable[Path] = ()) -> None:
+        """
+        Install what ``uv pip install`` understands.
+
+        The wheels *ours* are taken for their distributions whatever an index has under these names.
+        """
+        constraints = self.folder / "ours.txt"
+        constraints.write_text("".join(f"{distribution_of(wheel)} @ {wheel.as_uri()}\n" for wheel in ours))
+        command = _uv("pip", "install", "--quiet", "--python", self.python, "--constraints", constraints, *arguments)
+        output_of(command, env=_ENVIRONMENT)
+
+    def would_install(self, *arguments: str | Path) -> str:
+        """Return what ``uv pip install`` says it would do."""
+        return output_of(_uv("pip", "install", "--dry-run", "--python", self.python, *arguments), env=_ENVIRONMENT)
 
     def installed(self) -> dict[str, str]:
         """Return the distributions that are there, with their versions."""
         listed = output_of(_uv("pip", "list", "--quiet", "--format=json", "--python", self.python), env=_ENVIRONMENT)
         return {entry["name"].lower(): entry["version"] for entry in json.loads(listed)}
 
-    def run(self, *arguments: str | Path, cwd: Path | None = None, **variables: str) -> str:
+    def run(self, *arguments: str | Path, cwd: Path | None = None, seconds: int = 60, **variables: str) -> str:
         """Run its Python, isolated from the folder it runs in; return what was printed."""
         env = {**_ENVIRONMENT, "PYTHONSAFEPATH": "1", **variables}
-        return output_of([self.python, "-W", "error", *arguments], cwd=cwd or self.folder, env=env)
+        command = [self.python, "-W", "error", *arguments]
+        return output_of(command, cwd=cwd or self.folder, env=env, seconds=seconds)
 
 
 def _uv(*arguments: str | Path) -> list[str | Path]:
