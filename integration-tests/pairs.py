@@ -41,6 +41,8 @@ class Pair:
     new_client: Callable[[float], Client]
     # Opens further servers that share the work with *server*, where a wire can do that.
     more_workers: Callable[[], list[Server[Any]]] = _nothing_more
+    # Where a client in another process finds the server; empty where it can't.
+    endpoint: str = ""
     # Whether the calls of one client take turns.
     takes_turns: bool = False
     clients: list[Client] = field(default_factory=list)
@@ -89,7 +91,7 @@ def _zmq_pair(endpoint: str, context: zmq.Context[Any]) -> Iterator[Pair]:
         def new_client(timeout: float) -> Client:
             return opened.enter_context(ZmqClientTransport.create(context, server.endpoint, timeout))
 
-        yield Pair(server, new_client)
+        yield Pair(server, new_client, endpoint=server.endpoint)
 
 
 @pair("zmq-tcp")
@@ -194,6 +196,10 @@ def _zmq_green_patched() -> Iterator[Pair]:
         yield opened
 
 
+def _clients_of(url: str, opened: ExitStack) -> Callable[[float], Client]:
+    return lambda timeout: opened.enter_context(HttpPostClientTransport(url, timeout=timeout))
+
+
 @contextmanager
 def _http_pair(web_server: WebServer) -> Iterator[Pair]:
     with ExitStack() as opened:
@@ -201,7 +207,7 @@ def _http_pair(web_server: WebServer) -> Iterator[Pair]:
         url = opened.enter_context(web_server(server))
         # Entered last, so closed before the web server stops: no request keeps it then.
         opened.enter_context(server)
-        yield Pair(server, lambda timeout: opened.enter_context(HttpPostClientTransport(url, timeout=timeout)))
+        yield Pair(server, _clients_of(url, opened), endpoint=url)
 
 
 @pair("http-waitress")
@@ -232,7 +238,7 @@ def _http_gevent() -> Iterator[Pair]:
         opened.callback(lambda: hub.run(lambda: web_server.__exit__(None, None, None)))
         server = opened.enter_context(GreenServer(hub, serving))
         # The client stays outside the hub: requests blocks the thread that it runs in.
-        yield Pair(server, lambda timeout: opened.enter_context(HttpPostClientTransport(url, timeout=timeout)))
+        yield Pair(server, _clients_of(url, opened), endpoint=url)
 
 
 @pair("http-gevent", PATCHED_PAIRS)
@@ -241,7 +247,7 @@ def _http_gevent_patched() -> Iterator[Pair]:
         server = WsgiServerTransport(queue_class=gevent.queue.Queue)
         url = opened.enter_context(gevent_server(server))
         opened.enter_context(server)
-        yield Pair(server, lambda timeout: opened.enter_context(HttpPostClientTransport(url, timeout=timeout)))
+        yield Pair(server, _clients_of(url, opened), endpoint=url)
 
 
 def pairs_of_this_process() -> dict[str, OpenPair]:

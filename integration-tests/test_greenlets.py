@@ -75,8 +75,10 @@ def client_waits(hub: Hub, opened: ExitStack) -> Callable[[], object]:
     waiting = [hub.start(lambda: client.send_message("message")) for _ in range(2)]
 
     def end() -> None:
-        hub.start(lambda: serve(server, str))
+        serving = hub.start(lambda: serve(server, str))
         assert [wait.result(DEADLINE) for wait in waiting] == ["message"] * 2
+        hub.run(server.close)
+        assert serving.result(DEADLINE) is None
 
     return end
 
