@@ -64,6 +64,8 @@ class Exchange:
         self._stopped = False
         self._failure: Exception | None = None
         self._tally = Tally()
+        # Not join(): in Python 3.11 and 3.12 a join that Ctrl-C breaks off takes the thread for ended.
+        self._ended = threading.Event()
         self._thread = threading.Thread(target=self._work, daemon=True)
 
     def __enter__(self) -> Self:
@@ -84,8 +86,7 @@ class Exchange:
 
     def wait(self, seconds: float) -> bool:
         """Wait for the end, at most so long; tell whether it came."""
-        self._thread.join(seconds)
-        return not self._thread.is_alive()
+        return self._ended.wait(seconds)
 
     def tally(self) -> Tally:
         """Return what came of it all; raise what ended it before its time."""
@@ -103,3 +104,5 @@ class Exchange:
                 self._tally.add(size, time.perf_counter_ns() - start, intact=reply == message)
         except Exception as exc:
             self._failure = exc
+        finally:
+            self._ended.set()
