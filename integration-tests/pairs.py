@@ -129,7 +129,7 @@ def _zmq_passed_sockets() -> Iterator[Pair]:
             requesting.connect(listening.get_string(zmq.LAST_ENDPOINT))
             return opened.enter_context(ZmqClientTransport(requesting, timeout))
 
-        yield Pair(server, new_client, takes_turns=True)
+        yield Pair(server, new_client, endpoint=server.endpoint, takes_turns=True)
 
 
 @pair("zmq-proxy")
@@ -144,7 +144,7 @@ def _zmq_proxy() -> Iterator[Pair]:
         def new_client(timeout: float) -> Client:
             return opened.enter_context(ZmqClientTransport.create(context, to_clients, timeout))
 
-        yield Pair(worker(), new_client, more_workers=lambda: [worker(), worker()])
+        yield Pair(worker(), new_client, more_workers=lambda: [worker(), worker()], endpoint=to_clients)
 
 
 @contextmanager
@@ -187,7 +187,7 @@ def _zmq_green() -> Iterator[Pair]:
             made = hub.run(lambda: ZmqClientTransport.create(context, serving.endpoint, timeout))
             return opened.enter_context(GreenClient(hub, made))
 
-        yield Pair(server, new_client)
+        yield Pair(server, new_client, endpoint=serving.endpoint)
 
 
 @pair("zmq-green", PATCHED_PAIRS)

@@ -13,6 +13,14 @@ from tasks import DEADLINE
 
 FOLDER = Path(__file__).parent
 
+# A program that runs pytest where every thread, lock and socket of the standard library is green.
+PATCHED_RUN = """
+from gevent import monkey
+monkey.patch_all()
+import sys, pytest
+sys.exit(pytest.main(sys.argv[1:]))
+"""
+
 
 class Process:
     """A Python program whose lines of output tell the test how far it is."""

@@ -4,7 +4,6 @@ and the next one works.
 """
 
 import contextlib
-import os
 import signal
 import socket
 import threading
@@ -20,6 +19,7 @@ from interfaces import Client
 from pairs import PAIRS, Pair
 from processes import Process, python
 from raw_peers import CuttingProxy, answering, drip, frame, hang_up, listening, read_frame, shake_hands
+from resources import open_files, resident_bytes
 from tasks import DEADLINE, tasks
 from transport_base import (
     TransportClosedError,
@@ -306,15 +306,6 @@ def test_zmq_reply_of_10_gb_is_refused_unread() -> None:
 def send_for_ever(connection: socket.socket) -> None:
     while True:
         connection.sendall(bytes(65536))
-
-
-def resident_bytes() -> int:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")
-
-
-def open_files() -> int:
-    return len(os.listdir("/proc/self/fd"))
 
 
 # --- outages

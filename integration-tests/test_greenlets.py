@@ -10,20 +10,12 @@ import gevent.queue
 import pytest
 import zmq.green
 from greenlets import Hub
-from processes import FOLDER, python
+from processes import FOLDER, PATCHED_RUN, python
 from tasks import DEADLINE
 
 from transport_base import TransportClosedError, TransportTimeoutError, serve
 from transport_wsgi import WsgiServerTransport
 from transport_zmq import ZmqClientTransport, ZmqServerTransport
-
-# Runs the contract suite again, where every thread and every socket of the standard library is green.
-PATCHED_RUN = """
-from gevent import monkey
-monkey.patch_all()
-import sys, pytest
-sys.exit(pytest.main(sys.argv[1:]))
-"""
 
 
 def test_contract_holds_where_everything_is_monkey_patched() -> None:
