@@ -83,15 +83,19 @@ def _figures(seconds: float, connections: int, url: str, *arguments: str) -> dic
     with subprocess.Popen(
         ["taskset", "-c", str(OTHER_CORE), *command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
-        try:
-            process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGINT)
-        try:
-            output, _ = process.communicate(timeout=_PATIENCE)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            raise ChildError("wrk does not end") from None
+        end = time.monotonic() + seconds + _PATIENCE
+        wait = seconds
+        while True:
+            try:
+                output, _ = process.communicate(timeout=wait)
+                break
+            except subprocess.TimeoutExpired:
+                if time.monotonic() > end:
+                    process.kill()
+                    raise ChildError("wrk does not end") from None
+                # Again and again: one that comes just before it goes to sleep does not wake it.
+                process.send_signal(signal.SIGINT)
+                wait = 0.25
     last = output.strip().rpartition("\n")[2]
     figures: dict[str, int] = json.loads(last) if last.startswith("{") else {}
     return figures
