@@ -1,17 +1,16 @@
 """The client side: REQ sockets, one for each call that is under way."""
 
-from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar, overload
+from typing import Any, Literal, Self, overload
 
 import zmq
 
-from transport_base import TransportClosedError, TransportError, TransportProtocolError, TransportTimeoutError
+from transport_base import TransportClosedError, TransportError
 
-from . import _frames
-from ._deadline import check_timeout, deadline, remaining
+from ._calls import Calls
+from ._deadline import check_timeout
 from ._fork import Origin
-from ._pool import OwnSockets, PassedSocket, Sockets
+from ._pool import OwnSockets, PassedSocket
 from ._sockets import (
     DEFAULT_MAX_MESSAGE_BYTES,
     LINGER,
@@ -23,18 +22,7 @@ from ._sockets import (
     translated,
     with_defaults,
 )
-from ._waiting import TimedSocket
-
-ResultT = TypeVar("ResultT")
-
-# The longest stay inside libzmq, in seconds. A REQ socket hears nobody but its server, so a waiting call looks up
-# this often to see whether its client was closed.
-_LONGEST_WAIT = 0.5
-
-# What a call that timed out lacked, and what is known of its message.
-_OUT_OF_TURN = ("turn on the socket to", "the message was not sent")
-_UNSENT = ("connection to", "the message was not sent")
-_UNANSWERED = ("reply from", "the server may have handled the message")
+from ._text import encode
 
 
 class ZmqClientTransport:
@@ -65,7 +53,8 @@ class ZmqClientTransport:
         """
         check_socket(socket, zmq.REQ)
         timeout = check_timeout(timeout)
-        self._set_up(endpoint_of(socket), timeout, PassedSocket(socket), None)
+        endpoint = endpoint_of(socket)
+        self._set_up(endpoint, Calls(endpoint, timeout, PassedSocket(socket), None))
 
     @classmethod
     def create(
@@ -121,15 +110,12 @@ class ZmqClientTransport:
         requests.give_back(requests.take(None))  # shows what is wrong with the arguments here and now
         transport = cls.__new__(cls)
         one_way = OwnSockets(open_one_way, linger=None)
-        transport._set_up(endpoint, timeout, requests, one_way)  # noqa: SLF001  # its own
+        transport._set_up(endpoint, Calls(endpoint, timeout, requests, one_way))  # noqa: SLF001  # its own
         return transport
 
-    def _set_up(self, endpoint: str, timeout: float | None, requests: Sockets, one_way: Sockets | None) -> None:
+    def _set_up(self, endpoint: str, calls: Calls) -> None:
         self._endpoint = endpoint
-        self._timeout = timeout
-        self._first_wait = self._next_wait(timeout)
-        self._requests = requests
-        self._one_way = one_way
+        self._calls = calls
         self._origin = Origin()
         self._closed = False
 
@@ -161,14 +147,13 @@ class ZmqClientTransport:
             TransportClosedError: the client was closed, before the call or during it.
             TransportError: this process is a fork of the one that made the client.
         """
-        data = _frames.encode(message)
         if self._closed or not self._origin.is_here():
             raise self._unusable()
-        end = deadline(self._timeout)
         try:
+            # Encoded in the call, so that no name here keeps a large message alive until the reply is there.
             if expect_reply:
-                return self._request(data, end)
-            self._send_only(data, end)
+                return self._calls.request(encode(message))
+            self._calls.tell(encode(message))
         except zmq.ZMQError as exc:
             raise translated(exc, f"calling {self._endpoint}") from exc
         return None
@@ -182,9 +167,7 @@ class ZmqClientTransport:
         """
         self._closed = True
         if self._origin.is_here():
-            self._requests.close()
-            if self._one_way is not None:
-                self._one_way.close()
+            self._calls.close()
 
     def __enter__(self) -> Self:
         return self
@@ -193,80 +176,6 @@ class ZmqClientTransport:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
-
-    def _request(self, data: bytes, end: float | None) -> str:
-        socket = self._take(self._requests, end)
-        try:
-            wait = self._first_wait
-            try:
-                socket.send(data, 0)
-            except zmq.Again:
-                self._patiently(lambda wait: socket.send(data, wait), wait, end, _UNSENT)
-                wait = self._next_wait(remaining(end))
-            reply = self._text_of(self._patiently(socket.receive, wait, end, _UNANSWERED))
-        except BaseException:
-            self._requests.discard(socket)
-            raise
-        self._requests.give_back(socket)
-        return reply
-
-    def _send_only(self, data: bytes, end: float | None) -> None:
-        sockets = self._one_way or self._requests
-        socket = self._take(sockets, end)
-
-        def send(wait: float) -> None:
-            if sockets is self._one_way:
-                socket.drop_received()
-                socket.send(b"", wait, zmq.SNDMORE)  # the delimiter, which REQ sockets send of themselves
-            socket.send(data, wait)
-
-        try:
-            self._patiently(send, self._first_wait, end, _UNSENT)
-        except BaseException:
-            sockets.discard(socket)
-            raise
-        sockets.give_back(socket)
-
-    def _take(self, sockets: Sockets, end: float | None) -> TimedSocket:
-        socket = sockets.take(end)
-        if socket is None:
-            raise self._late(*_OUT_OF_TURN)
-        if self._closed:
-            sockets.give_back(socket)
-            raise self._unusable()
-        return socket
-
-    def _patiently(
-        self, step: Callable[[float], ResultT], wait: float, end: float | None, lacking: tuple[str, str]
-    ) -> ResultT:
-        """Try *step*, first for *wait* seconds, until *end*; *lacking* tells what the call lacks then."""
-        while True:
-            try:
-                return step(wait)
-            except zmq.Again as exc:
-                if self._closed:
-                    raise self._unusable() from exc
-                left = remaining(end)
-                if left == 0:
-                    raise self._late(*lacking) from exc
-                wait = self._next_wait(left)
-
-    @staticmethod
-    def _next_wait(left: float | None) -> float:
-        return _LONGEST_WAIT if left is None else min(left, _LONGEST_WAIT)
-
-    def _text_of(self, frame: zmq.Frame) -> str:
-        if frame.more:
-            raise TransportProtocolError(f"reply from {self._endpoint} has several frames, expected 1")
-        try:
-            return _frames.decode(frame)
-        except UnicodeDecodeError as exc:
-            raise TransportProtocolError(
-                f"reply from {self._endpoint} has byte 0x{exc.object[exc.start]:02x} at {exc.start}, expected UTF-8"
-            ) from exc
-
-    def _late(self, lacking: str, fate: str) -> TransportTimeoutError:
-        return TransportTimeoutError(f"no {lacking} {self._endpoint} within {self._timeout} s; {fate}")
 
     def _unusable(self) -> TransportError:
         if not self._origin.is_here():

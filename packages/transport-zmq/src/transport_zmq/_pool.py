@@ -16,7 +16,7 @@ class Sockets(Protocol):
     """Hands out sockets and takes them back."""
 
     def take(self, end: float | None) -> TimedSocket | None:
-        """Return a socket that is ready to send; ``None`` when there is none until *end*."""
+        """Return a socket that is ready to send; ``None`` when there is none until *end*, or the client was closed."""
         ...
 
     def give_back(self, socket: TimedSocket) -> None:
@@ -84,7 +84,12 @@ class PassedSocket:
 
     def take(self, end: float | None) -> TimedSocket | None:
         """Return the socket when its turn has come."""
-        return self._socket if acquire(self._taken, remaining(end)) else None
+        if not acquire(self._taken, remaining(end)):
+            return None
+        if self._closed:
+            self.give_back(self._socket)
+            return None
+        return self._socket
 
     def give_back(self, socket: TimedSocket) -> None:
         """Let the next call have its turn."""

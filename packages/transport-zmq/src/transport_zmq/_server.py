@@ -1,12 +1,7 @@
 """The server side: a ROUTER socket that any number of threads share."""
 
-import contextlib
-import errno
 import logging
 import math
-import secrets
-import threading
-from collections import deque
 from types import TracebackType
 from typing import Any, Self
 
@@ -14,10 +9,10 @@ import zmq
 
 from transport_base import TransportClosedError, TransportContextError, TransportError, TransportTimeoutError
 
-from . import _frames
-from ._deadline import check_timeout, deadline, remaining
+from ._deadline import check_timeout, deadline
 from ._envelope import Envelope
 from ._fork import Origin
+from ._router import SharedRouter
 from ._sockets import (
     DEFAULT_MAX_MESSAGE_BYTES,
     LINGER,
@@ -29,11 +24,9 @@ from ._sockets import (
     translated,
     with_defaults,
 )
-from ._waiting import acquire, lock_for, timed
+from ._text import encode
 
 _log = logging.getLogger(__name__)
-
-_TOKEN_SIZE = 16  # bytes: 128 random bits are beyond guessing
 
 
 class ZmqServerTransport:
@@ -59,27 +52,15 @@ class ZmqServerTransport:
             ValueError: *socket* is closed, or not a ROUTER.
         """
         check_socket(socket, zmq.ROUTER)
+        self._set_up(socket, owns=False)
+
+    def _set_up(self, socket: zmq.Socket[bytes], *, owns: bool) -> None:
         self._endpoint = endpoint_of(socket)
-        self._owns_socket = False
         self._origin = Origin()
         self._closed = False
-        self._disposed = False
         max_bytes = int(socket.get(zmq.MAXMSGSIZE))
         self._max_bytes: float = math.inf if max_bytes < 0 else max_bytes
-        self._socket = socket
-        self._timed = timed(socket)
-        self._held = lock_for(socket)  # by whoever is inside libzmq with the socket
-        self._outbox: deque[tuple[list[bytes], bytes]] = deque()
-        socket.set(zmq.ROUTER_MANDATORY, 1)
-        # A peer can't tell the token, so it can't pass for the bell.
-        self._token = secrets.token_bytes(_TOKEN_SIZE)
-        bell_endpoint = f"inproc://{self._token.hex()}"
-        socket.bind(bell_endpoint)
-        # Never waits, so it is a plain socket even where *socket* is a green one.
-        self._bell = zmq.Socket(socket.context, zmq.DEALER)  # pyright: ignore[reportUnknownMemberType]  # as pyzmq has it
-        self._bell.connect(bell_endpoint)
-        self._bell_held = threading.RLock()  # never while waiting; a signal handler may come in twice
-        self._bell_endpoint = bell_endpoint
+        self._router = SharedRouter(socket, owns=owns)
 
     @classmethod
     def create(
@@ -114,8 +95,8 @@ class ZmqServerTransport:
         """
         options = with_defaults(socket_options, {zmq.LINGER: LINGER, zmq.MAXMSGSIZE: check_size(max_message_bytes)})
         socket = open_socket(zmq_context, zmq.ROUTER, endpoint, bind=bind, options=options)
-        transport = cls(socket)
-        transport._owns_socket = True
+        transport = cls.__new__(cls)
+        transport._set_up(socket, owns=True)  # noqa: SLF001  # its own
         return transport
 
     @property
@@ -138,19 +119,23 @@ class ZmqServerTransport:
         if self._closed or not self._origin.is_here():
             raise self._unusable()
         end = None if timeout is None else deadline(check_timeout(timeout))
-        if not self._held.acquire(False) and not acquire(self._held, remaining(end)):
-            raise self._late(timeout)
         try:
-            return self._next_message(end)
+            while (received := self._router.receive(end)) is not None:
+                envelope, frame = received
+                if not envelope:
+                    _log.warning("dropped a message whose envelope is too large")
+                elif len(frame) > self._max_bytes:  # as inproc peers may send, for which libzmq has no bound
+                    _log.warning("dropped a message of %d bytes, expected at most %d", len(frame), self._max_bytes)
+                else:
+                    try:
+                        return Envelope(self, envelope), str(frame.buffer, "utf-8")
+                    except UnicodeDecodeError as exc:
+                        _log.warning("dropped a message that is not UTF-8 at byte %d", exc.start)
         except zmq.Again as exc:
-            raise self._late(timeout) from exc
+            raise TransportTimeoutError(f"no message at {self._endpoint} within {timeout} s") from exc
         except zmq.ZMQError as exc:
             raise self._failed(exc) from exc
-        except BaseException:  # Ctrl-C, perhaps between two frames
-            _frames.drop_rest(self._socket)
-            raise
-        finally:
-            self._let_go()
+        raise self._unusable()
 
     def send_reply(self, context: Envelope, reply: str) -> None:
         """
@@ -167,7 +152,7 @@ class ZmqServerTransport:
             TransportClosedError: the server was closed.
             TransportError: this process is a fork of the one that made the server.
         """
-        data = _frames.encode(reply)
+        data = encode(reply)
         if self._closed or not self._origin.is_here():
             raise self._unusable()
         envelope = context.claim(self) if isinstance(context, Envelope) else None  # pyright: ignore[reportUnnecessaryIsInstance]  # callers need not be typed
@@ -175,16 +160,10 @@ class ZmqServerTransport:
             raise TransportContextError(
                 f"context {context!r} was answered already or is another server's, expected one to be answered yet"
             )
-        if self._held.acquire(False):
-            try:
-                self._send(envelope, data)
-            except zmq.ZMQError as exc:
-                raise self._failed(exc) from exc
-            finally:
-                self._let_go()
-        else:
-            self._outbox.append((envelope, data))
-            self._attend_or_ring()
+        try:
+            self._router.send(envelope, data)
+        except zmq.ZMQError as exc:
+            raise self._failed(exc) from exc
 
     def close(self) -> None:
         """
@@ -194,11 +173,9 @@ class ZmqServerTransport:
         closes the socket as it leaves, a moment later. Replies already given are still sent, for up to
         ZMQ_LINGER. A socket that a caller brought is set back and left open.
         """
-        if self._closed:
-            return
         self._closed = True
         if self._origin.is_here():
-            self._attend_or_ring()
+            self._router.close()
 
     def __enter__(self) -> Self:
         return self
@@ -208,78 +185,13 @@ class ZmqServerTransport:
     ) -> None:
         self.close()
 
-    def _next_message(self, end: float | None) -> tuple[Envelope, str]:
-        while not self._closed:
-            envelope, frame = _frames.read(self._socket, self._timed.receive(None if end is None else remaining(end)))
-            if len(envelope) == 1 and len(frame) == _TOKEN_SIZE and frame.bytes == self._token:
-                self._attend()
-            elif not envelope:
-                _log.warning("dropped a message whose envelope is too large")
-            elif len(frame) > self._max_bytes:  # as inproc peers may send, for which libzmq has no bound
-                _log.warning("dropped a message of %d bytes, expected at most %d", len(frame), self._max_bytes)
-            else:
-                try:
-                    return Envelope(self, envelope), _frames.decode(frame)
-                except UnicodeDecodeError as exc:
-                    _log.warning("dropped a message that is not UTF-8 at byte %d", exc.start)
-        raise self._unusable()
-
     def _unusable(self) -> TransportError:
         if not self._origin.is_here():
             return self._origin.error()
         return TransportClosedError(f"server at {self._endpoint} was closed, expected an open one")
 
-    def _late(self, timeout: float | None) -> TransportTimeoutError:
-        return TransportTimeoutError(f"no message at {self._endpoint} within {timeout} s")
-
     def _failed(self, exc: zmq.ZMQError) -> TransportError:
         error = translated(exc, f"serving at {self._endpoint}")
         if isinstance(error, TransportClosedError):
-            self._closed = True  # so that whoever lets go of the socket closes it: zmq.Context.term() waits for that
+            self.close()  # zmq.Context.term(), when it is that, waits until every socket is closed
         return error
-
-    def _attend_or_ring(self) -> None:
-        """Attend to what was asked for; have the one who holds the socket do it when somebody does."""
-        if not self._held.acquire(False):
-            with self._bell_held, contextlib.suppress(zmq.ZMQError):  # full: enough rings wait to be heard
-                self._bell.send(self._token, zmq.DONTWAIT)
-            # Who held it may have let go of it before the bell rang.
-            if not self._held.acquire(False):
-                return
-        self._let_go()
-
-    def _let_go(self) -> None:
-        """Let go of the socket, then attend to what was asked for while it was held."""
-        self._held.release()
-        while (self._outbox or self._closed is not self._disposed) and self._held.acquire(False):
-            try:
-                self._attend()
-            finally:
-                self._held.release()
-
-    def _attend(self) -> None:
-        """Send the queued replies and close what is to be closed; only who holds the socket may."""
-        while self._outbox:
-            try:
-                self._send(*self._outbox.popleft())
-            except zmq.ZMQError as exc:
-                _log.debug("dropped a reply: %s", self._failed(exc))
-        if self._closed and not self._disposed:
-            self._disposed = True
-            with self._bell_held:
-                self._bell.close(0)
-            if self._owns_socket:
-                self._socket.close()
-            elif not self._socket.closed:
-                self._timed.restore()
-                self._socket.unbind(self._bell_endpoint)
-
-    def _send(self, envelope: list[bytes], data: bytes) -> None:
-        try:
-            _frames.write(self._socket, envelope, data)
-        except zmq.Again:
-            _log.warning("dropped a reply: its client has not read the ones before it")
-        except zmq.ZMQError as exc:
-            if exc.errno != errno.EHOSTUNREACH:
-                raise
-            _log.debug("dropped a reply: its client is gone")

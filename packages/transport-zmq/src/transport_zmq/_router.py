@@ -1,0 +1,161 @@
+"""
+One ROUTER socket that many threads share.
+
+libzmq's sockets are not thread-safe, so one thread at a time is inside it: the holder. A reply from another
+thread is queued, and the holder sends it. When it waits in ``recv``, a bell wakes it: a message from a private
+inproc endpoint of the same socket, which comes in like any other and needs no poll set.
+"""
+
+import contextlib
+import errno
+import logging
+import secrets
+import threading
+from collections import deque
+
+import zmq
+
+from ._deadline import remaining
+from ._waiting import acquire, lock_for, timed
+
+_log = logging.getLogger(__name__)
+
+_DONTWAIT = int(zmq.DONTWAIT)  # a plain int is passed on faster than a flag
+_MORE = int(zmq.DONTWAIT | zmq.SNDMORE)
+
+# More than the return addresses of any chain of proxies take; bounds what a peer can have the server keep.
+_LARGEST_ENVELOPE = 64 * 1024
+
+_TOKEN_SIZE = 16  # bytes: 128 random bits, which no peer can guess
+
+
+class SharedRouter:
+    """Receives and sends on *socket*; closes it in the end if it *owns* it."""
+
+    def __init__(self, socket: zmq.Socket[bytes], *, owns: bool) -> None:
+        self._socket = socket
+        self._owns = owns
+        self._timed = timed(socket)
+        self._held = lock_for(socket)
+        self._outbox: deque[tuple[list[bytes], bytes]] = deque()
+        self._closing = False
+        self._closed = False
+        # Otherwise libzmq drops replies to clients that are gone, or don't read, without a word.
+        socket.set(zmq.ROUTER_MANDATORY, 1)
+        self._token = secrets.token_bytes(_TOKEN_SIZE)
+        self._bell_endpoint = f"inproc://{self._token.hex()}"
+        socket.bind(self._bell_endpoint)
+        # Never waits, so it is a plain socket even where *socket* is a green one.
+        self._bell = zmq.Socket(socket.context, zmq.DEALER)  # pyright: ignore[reportUnknownMemberType]  # as pyzmq has it
+        self._bell.connect(self._bell_endpoint)
+        self._bell_held = threading.RLock()  # a signal handler may ring amid another ring
+
+    def receive(self, end: float | None) -> tuple[list[bytes], zmq.Frame] | None:
+        """
+        Wait until *end* for a message; return its envelope, empty when it is too large, and its last frame.
+
+        ``None`` tells that the router was closed; ``zmq.Again``, that no message came in time.
+        """
+        if not self._held.acquire(False) and not acquire(self._held, remaining(end)):
+            raise zmq.Again
+        try:
+            while not self._closing:
+                frame = self._timed.receive(None if end is None else remaining(end))
+                envelope: list[bytes] = []
+                size = 0
+                while frame.more:
+                    size += 1 + len(frame)  # so that empty frames count as well
+                    if size <= _LARGEST_ENVELOPE:
+                        envelope.append(frame.bytes)
+                    frame = self._socket.recv(_DONTWAIT, False)
+                if size > _LARGEST_ENVELOPE:
+                    return [], frame
+                if len(envelope) > 1 or len(frame) != _TOKEN_SIZE or frame.bytes != self._token:
+                    return envelope, frame
+                self._attend()
+        except BaseException:  # Ctrl-C, perhaps between two frames
+            self._drop_rest()
+            raise
+        else:
+            return None
+        finally:
+            self._let_go()
+
+    def send(self, envelope: list[bytes], data: bytes) -> None:
+        """Send *data* to where *envelope* says, here or by the thread that holds the socket."""
+        if self._held.acquire(False):
+            try:
+                self._send(envelope, data)
+            finally:
+                self._let_go()
+        else:
+            self._outbox.append((envelope, data))
+            self._attend_or_ring()
+
+    def close(self) -> None:
+        """Wake who waits, and close the socket or set it back, here or by the thread that holds it."""
+        self._closing = True
+        self._attend_or_ring()
+
+    def _attend_or_ring(self) -> None:
+        """Attend to what was asked for; when somebody holds the socket, have that thread do it."""
+        if not self._held.acquire(False):
+            with self._bell_held, contextlib.suppress(zmq.ZMQError):  # full: enough rings wait to be heard
+                self._bell.send(self._token, _DONTWAIT)
+            # The holder may have let go before the bell rang.
+            if not self._held.acquire(False):
+                return
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Let go of the socket, then attend to what was asked for while it was held."""
+        self._held.release()
+        while (self._outbox or self._closing is not self._closed) and self._held.acquire(False):
+            try:
+                self._attend()
+            finally:
+                self._held.release()
+
+    def _attend(self) -> None:
+        """Send what is queued and close what is to be closed; only the holder may."""
+        while self._outbox:
+            try:
+                self._send(*self._outbox.popleft())
+            except zmq.ZMQError as exc:
+                _log.debug("dropped a reply: %s", exc)
+        if self._closing and not self._closed:
+            self._closed = True
+            with self._bell_held:
+                self._bell.close(0)
+            if self._owns:
+                self._socket.close()
+            elif not self._socket.closed:
+                self._timed.restore()
+                self._socket.unbind(self._bell_endpoint)
+
+    def _send(self, envelope: list[bytes], data: bytes) -> None:
+        send = self._socket.send
+        frames = iter(envelope)
+        try:
+            for frame in frames:
+                send(frame, _MORE)
+            send(data, _DONTWAIT)
+        except zmq.Again:
+            _log.warning("dropped a reply: its client has not read the ones before it")
+        except zmq.ZMQError as exc:
+            if exc.errno != errno.EHOSTUNREACH:
+                raise
+            _log.debug("dropped a reply: its client is gone")
+        except BaseException:  # Ctrl-C between two frames: a message begun would swallow the next
+            for frame in frames:
+                send(frame, _MORE)
+            # When the message was whole already, this is one to a peer called *data*, which is refused.
+            with contextlib.suppress(zmq.ZMQError):
+                send(data, _DONTWAIT)
+            raise
+
+    def _drop_rest(self) -> None:
+        """Throw away what is left of a message whose reading was broken off: it must not pass for the next one."""
+        with contextlib.suppress(zmq.ZMQError):
+            while self._socket.get(zmq.RCVMORE):
+                self._socket.recv(_DONTWAIT)
