@@ -26,7 +26,7 @@ def repository(tmp_path: Path) -> Path:
 
 
 def check(tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, tree / ".ci" / "api_changes.py", *arguments]
+    command: list[str | Path] = [sys.executable, tree / ".ci" / "api_changes.py", *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
 
 

@@ -38,7 +38,7 @@ def commit(tree: Path) -> None:
 
 
 def release(tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, tree / ".ci" / "release.py", *arguments]
+    command: list[str | Path] = [sys.executable, tree / ".ci" / "release.py", *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
 
 

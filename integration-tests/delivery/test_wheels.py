@@ -42,7 +42,8 @@ def metadata(distribution: str, dist: Path) -> Message:
 
 @pytest.mark.parametrize("distribution", DISTRIBUTIONS)
 def test_wheel_is_the_same_bytes_from_source_from_the_sdist_and_again(distribution: str, tmp_path: Path) -> None:
-    wheels, sdists = [], []
+    wheels: list[Path] = []
+    sdists: list[Path] = []
     for attempt in ("first", "second"):
         folder = tmp_path / attempt
         project = copy_of(distribution, folder / "source")
