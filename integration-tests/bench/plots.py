@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 _OURS, _OTHER, _LIMIT = "#c2410c", "#94a3b8", "#334155"
-_LINES = ["#c2410c", "#334155", "#94a3b8"]
+_LINEAR = 20  # a span of less is told better by a linear scale
 _GROWTH = [
     "ZMQ, by size",
     "HTTP client, by size",
@@ -50,7 +50,8 @@ def _bars(file: Path, title: str, rows: list[dict[str, Any]]) -> None:
     bars = axes.barh([row["name"] for row in seen], middles, xerr=spread, color=[_colour(r["name"]) for r in seen])
     axes.bar_label(bars, [f"{middle:.3g}" for middle in middles], padding=4)
     axes.set_xscale("log")
-    axes.set_xlim(right=max(middles) * 2)
+    axes.set_xlim(left=min(middles) / 3, right=max(middles) * 2)
+    axes.minorticks_off()
     axes.set_xlabel("µs for each call (median, quartiles)")
     axes.set_title(title)
     _save(figure, file)
@@ -77,18 +78,23 @@ def _growth(file: Path, tables: list[dict[str, Any]]) -> None:
 
     figure, grid = plt.subplots(3, 2, figsize=(9, 9), squeeze=False)
     for axes, table in zip(grid.flat, tables, strict=False):
-        for number, colour in enumerate(_LINES):
+        middles = []
+        for number, row in enumerate(next(iter(table["cases"].values()))):
             points = [
-                (_number(case), rows[number]["median"], rows[number]["name"])
+                (_number(case), rows[number]["median"])
                 for case, rows in table["cases"].items()
-                if number < len(rows) and "median" in rows[number]
+                if "median" in rows[number]
             ]
             if points:
-                axes.plot(
-                    [at for at, _, _ in points], [middle for _, middle, _ in points], "o-", ms=3, color=colour,
-                    label=points[0][2],
-                )  # fmt: skip
-        axes.set(xscale="log", yscale="log", title=table["name"], ylabel="µs for each message")
+                at, medians = zip(*points, strict=True)
+                axes.plot(at, medians, "o-", ms=3, color=_colour(row["name"]), label=row["name"])
+                middles += medians
+        axes.set(xscale="log", title=table["name"], ylabel="µs for each message")
+        if middles and max(middles) < _LINEAR * min(middles):
+            axes.set_ylim(bottom=0)
+        else:
+            axes.set_yscale("log")
+        axes.minorticks_off()
         axes.grid(alpha=0.3)
         if axes.lines:
             axes.legend()
@@ -116,7 +122,7 @@ def _memory(file: Path, tables: list[dict[str, Any]]) -> None:
 def _colour(name: str) -> str:
     if name.startswith("transport-"):
         return _OURS
-    return _LIMIT if "limit" in name else _OTHER
+    return _LIMIT if "limit" in name or "raw" in name else _OTHER
 
 
 def _number(case: str) -> int:
@@ -128,5 +134,5 @@ def _save(figure: Any, file: Path) -> None:
     import matplotlib.pyplot as plt  # noqa: PLC0415
 
     figure.tight_layout()
-    figure.savefig(file, metadata={"Date": None, "Creator": None})
+    figure.savefig(file, bbox_inches="tight", metadata={"Date": None, "Creator": None})
     plt.close(figure)
