@@ -147,7 +147,7 @@ class ZmqClientTransport:
             TransportClosedError: the client was closed, before the call or during it.
             TransportError: this process is a fork of the one that made the client.
         """
-        if self._closed or not self._origin.is_here():
+        if self._closed or self._origin.left:
             raise self._unusable()
         try:
             # Encoded in the call, so that no name here keeps a large message alive until the reply is there.
@@ -166,7 +166,7 @@ class ZmqClientTransport:
         that a caller brought is set back and left open.
         """
         self._closed = True
-        if self._origin.is_here():
+        if not self._origin.left:
             self._calls.close()
 
     def __enter__(self) -> Self:
@@ -178,6 +178,8 @@ class ZmqClientTransport:
         self.close()
 
     def _unusable(self) -> TransportError:
-        if not self._origin.is_here():
-            return self._origin.error()
+        if self._origin.left:
+            return TransportError(
+                f"client of {self._endpoint} was made before a fork, expected one made in this process"
+            )
         return TransportClosedError(f"client of {self._endpoint} was closed, expected an open one")

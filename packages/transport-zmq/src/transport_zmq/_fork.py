@@ -1,34 +1,26 @@
 """Whether this process is still the one that made a socket: libzmq's sockets do not survive a fork."""
 
 import os
-
-from transport_base import TransportError
-
-
-class _Forks:
-    count = 0  # os.getpid() would tell as well, for a system call in each message
-
-    @classmethod
-    def happened(cls) -> None:
-        cls.count += 1
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_Forks.happened)
+import weakref
 
 
 class Origin:
-    """Remembers the process that it was made in."""
+    """Tells by *left* that its process was left: that this is a child, forked since."""
 
-    __slots__ = ("_count",)
+    __slots__ = ("__weakref__", "left")
 
     def __init__(self) -> None:
-        self._count = _Forks.count
+        self.left = False
+        _origins.add(self)
 
-    def is_here(self) -> bool:
-        """Tell whether that process is this one."""
-        return self._count == _Forks.count
 
-    def error(self) -> TransportError:
-        """Return the error for a call in another process."""
-        return TransportError("transport was made before a fork, expected one made in this process")
+_origins: weakref.WeakSet[Origin] = weakref.WeakSet()
+
+
+def _leave() -> None:
+    for origin in _origins:
+        origin.left = True
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork either
+    os.register_at_fork(after_in_child=_leave)

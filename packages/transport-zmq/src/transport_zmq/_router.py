@@ -134,7 +134,7 @@ class SharedRouter:
                 self._socket.unbind(self._bell_endpoint)
 
     def _send(self, envelope: list[bytes], data: bytes) -> None:
-        send = self._socket.send
+        send = self._timed.send_now
         frames = iter(envelope)
         try:
             for frame in frames:

@@ -116,7 +116,7 @@ class ZmqServerTransport:
             TransportClosedError: the server was closed, before the call or during it.
             TransportError: this process is a fork of the one that made the server.
         """
-        if self._closed or not self._origin.is_here():
+        if self._closed or self._origin.left:
             raise self._unusable()
         end = None if timeout is None else deadline(check_timeout(timeout))
         try:
@@ -153,7 +153,7 @@ class ZmqServerTransport:
             TransportError: this process is a fork of the one that made the server.
         """
         data = encode(reply)
-        if self._closed or not self._origin.is_here():
+        if self._closed or self._origin.left:
             raise self._unusable()
         envelope = context.claim(self) if isinstance(context, Envelope) else None  # pyright: ignore[reportUnnecessaryIsInstance]  # callers need not be typed
         if envelope is None:
@@ -174,7 +174,7 @@ class ZmqServerTransport:
         ZMQ_LINGER. A socket that a caller brought is set back and left open.
         """
         self._closed = True
-        if self._origin.is_here():
+        if not self._origin.left:
             self._router.close()
 
     def __enter__(self) -> Self:
@@ -186,8 +186,10 @@ class ZmqServerTransport:
         self.close()
 
     def _unusable(self) -> TransportError:
-        if not self._origin.is_here():
-            return self._origin.error()
+        if self._origin.left:
+            return TransportError(
+                f"server at {self._endpoint} was made before a fork, expected one made in this process"
+            )
         return TransportClosedError(f"server at {self._endpoint} was closed, expected an open one")
 
     def _failed(self, exc: zmq.ZMQError) -> TransportError:

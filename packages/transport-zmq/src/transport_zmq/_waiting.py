@@ -9,6 +9,7 @@ gevent's own time-outs end the wait.
 import math
 import sys
 import threading
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import zmq
@@ -30,6 +31,7 @@ class TimedSocket:
 
     def __init__(self, socket: zmq.Socket[bytes]) -> None:
         self.socket = socket
+        self.send_now = plain_send(socket)
         self._receive_timeout: float | None = None
         self._send_timeout: float | None = None
         self._before = (int(socket.get(zmq.RCVTIMEO)), int(socket.get(zmq.SNDTIMEO)))
@@ -68,6 +70,7 @@ class GreenTimedSocket(TimedSocket):
         from gevent import Timeout  # noqa: PLC0415  # only green sockets need gevent
 
         self.socket = socket
+        self.send_now = socket.send
         self._timer = Timeout
 
     def receive(self, timeout: float | None) -> zmq.Frame:
@@ -92,6 +95,11 @@ class GreenTimedSocket(TimedSocket):
 
     def restore(self) -> None:
         """Do nothing: a green socket's options were left alone."""
+
+
+def plain_send(socket: zmq.Socket[bytes]) -> Callable[[bytes, int], object]:
+    """Return ``socket.send``, past the layer of pyzmq that is for arguments not used here where there is just that."""
+    return super(zmq.Socket, socket).send if type(socket) is zmq.Socket else socket.send
 
 
 def timed(socket: zmq.Socket[bytes]) -> TimedSocket:
