@@ -1,4 +1,4 @@
-"""Copies of a transport inside somebody's own package, by both of the ways that people use."""
+"""Copies of a distribution inside somebody's own package, by both of the ways that people use."""
 
 import os
 import re
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from .artefacts import ROOT, TRANSPORTS, output_of, package_of
+from .artefacts import DISTRIBUTIONS, ROOT, TRANSPORTS, output_of, package_of
 from .checkers import errors_of
 from .venv import Venv
 
@@ -19,9 +19,9 @@ VENDORED = "myapp._vendor."
 Vendor = Callable[[Path, Path, str, Venv], None]
 
 
-def by_the_readme(project: Path, dist: Path, transport: str, venv: Venv) -> None:
-    """Run the lines that the README of *transport* gives."""
-    readme = (ROOT / "packages" / transport / "README.md").read_text()
+def by_the_readme(project: Path, dist: Path, distribution: str, venv: Venv) -> None:
+    """Run the lines that the README of *distribution* gives."""
+    readme = (ROOT / "packages" / distribution / "README.md").read_text()
     section = re.search(r"^## Vendoring\n.*?^```console\n(?P<lines>.*?)^```$", readme, flags=re.MULTILINE | re.DOTALL)
     assert section is not None
     lines = re.findall(r"^\$ (.*)$", section["lines"], flags=re.MULTILINE)
@@ -29,9 +29,9 @@ def by_the_readme(project: Path, dist: Path, transport: str, venv: Venv) -> None
     output_of(["bash", "-ec", "\n".join(lines)], cwd=project, env=pip_environment(dist, project, venv))
 
 
-def by_the_tool(project: Path, dist: Path, transport: str, venv: Venv) -> None:
+def by_the_tool(project: Path, dist: Path, distribution: str, venv: Venv) -> None:
     """Run pip's own tool on a configuration like pip's own."""
-    (project / "vendor.txt").write_text(f"transport-base\n{transport}\n")
+    (project / "vendor.txt").write_text("\n".join({"transport-base", distribution}))
     (project / "pyproject.toml").write_text(
         "[tool.vendoring]\n"
         'destination = "myapp/_vendor/"\n'
@@ -40,8 +40,6 @@ def by_the_tool(project: Path, dist: Path, transport: str, venv: Venv) -> None:
         'protected-files = ["__init__.py"]\n'
         "[tool.vendoring.transformations]\n"
         'drop = ["*.dist-info"]\n'
-        "[tool.vendoring.license.directories]\n"
-        f'transport_base = "transport_base"\n{package_of(transport)} = "{package_of(transport)}"\n'
     )
     (project / "myapp" / "_vendor").mkdir()
     (project / "myapp" / "_vendor" / "__init__.py").touch()
@@ -63,10 +61,10 @@ def pip_environment(dist: Path, project: Path, venv: Venv) -> dict[str, str]:
     return {**os.environ, **settings, "PATH": path, "TMPDIR": str(scratch)}
 
 
-def place_use(project: Path, transport: str) -> None:
-    """Add the program of *transport* to ``myapp``, with its imports rewritten as the vendored ones are."""
-    text = (USES / f"{package_of(transport)}.py").read_text()
-    (project / "myapp" / f"use_{package_of(transport)}.py").write_text(
+def place_use(project: Path, distribution: str) -> None:
+    """Add the program of *distribution* to ``myapp``, with its imports rewritten as the vendored ones are."""
+    text = (USES / f"{package_of(distribution)}.py").read_text()
+    (project / "myapp" / f"use_{package_of(distribution)}.py").write_text(
         text.replace("from transport_", f"from {VENDORED}transport_")
     )
 
@@ -75,41 +73,49 @@ def place_use(project: Path, transport: str) -> None:
 def vendored(
     request: pytest.FixtureRequest, dist: Path, third_party: Venv, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Path]:
-    """For each transport a project whose package ``myapp`` has vendored it, in one of the ways."""
+    """For each distribution a project whose package ``myapp`` has vendored it, in one of the ways."""
     vendor: Vendor = request.param
     projects: dict[str, Path] = {}
-    for transport in TRANSPORTS:
-        project = projects[transport] = tmp_path_factory.mktemp(package_of(transport))
+    for distribution in DISTRIBUTIONS:
+        project = projects[distribution] = tmp_path_factory.mktemp(package_of(distribution))
         (project / "myapp").mkdir()
         (project / "myapp" / "__init__.py").touch()
-        vendor(project, dist, transport, third_party)
-        place_use(project, transport)
+        vendor(project, dist, distribution, third_party)
+        place_use(project, distribution)
     return projects
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize("distribution", DISTRIBUTIONS)
 def test_vendored_copy_runs_with_nothing_of_ours_installed(
+    distribution: str, vendored: dict[str, Path], third_party: Venv
+) -> None:
+    project = vendored[distribution]
+    use = f"myapp.use_{package_of(distribution)}"
+    assert third_party.run("-m", use, cwd=project, PYTHONPATH=str(project)) == "HELLO\n"
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_command_of_a_vendored_copy_knows_its_name(
     transport: str, vendored: dict[str, Path], third_party: Venv
 ) -> None:
     project = vendored[transport]
-    use = f"myapp.use_{package_of(transport)}"
-    assert third_party.run("-m", use, cwd=project, PYTHONPATH=str(project)) == "HELLO\n"
-    usage = third_party.run("-m", f"{VENDORED}{package_of(transport)}", "--help", cwd=project, PYTHONPATH=str(project))
-    assert f"python -m {VENDORED}{package_of(transport)}" in usage
+    module = f"{VENDORED}{package_of(transport)}"
+    usage = third_party.run("-m", module, "--help", cwd=project, PYTHONPATH=str(project))
+    assert f"python -m {module}" in usage
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
-def test_vendored_copy_has_its_licences(transport: str, vendored: dict[str, Path]) -> None:
-    folder = vendored[transport] / "myapp" / "_vendor"
-    for package in ("transport_base", package_of(transport)):
+@pytest.mark.parametrize("distribution", DISTRIBUTIONS)
+def test_vendored_copy_has_its_licences(distribution: str, vendored: dict[str, Path]) -> None:
+    folder = vendored[distribution] / "myapp" / "_vendor"
+    for package in ("transport_base", package_of(distribution)):
         assert [*folder.glob(f"{package}/LICENSE"), *folder.glob(f"{package}-*.dist-info/licenses/LICENSE")]
 
 
 def test_vendored_copy_keeps_its_types(vendored: dict[str, Path], third_party: Venv, tmp_path: Path) -> None:
     """What is right passes mypy and pyright at their strictest, and a mistake is seen through the copy by both."""
-    for transport, project in vendored.items():
+    for distribution, project in vendored.items():
         shutil.copytree(project / "myapp", tmp_path / "myapp", dirs_exist_ok=True)
-        if transport == "transport-zmq":
+        if distribution == "transport-zmq":
             (tmp_path / "myapp" / "mistake.py").write_text(
                 f"from {VENDORED}transport_zmq import ZmqClientTransport\n\n\n"
                 "def mistake(client: ZmqClientTransport) -> None:\n"
