@@ -15,8 +15,8 @@ from typing import Any
 
 import waitress
 import zmq
-
 from interfaces import Client, Server
+
 from transport_base import TransportError, serve
 from transport_http import HttpPostClientTransport
 from transport_wsgi import WsgiServerTransport

@@ -173,7 +173,7 @@ def _property(name: bytes, value: bytes) -> bytes:
 
 
 def _command(body: bytes) -> bytes:
-    return bytes([_COMMAND, len(body)]) + body
+    return struct.pack(">BQ", _LONG | _COMMAND, len(body)) + body
 
 
 def _exactly(connection: socket.socket, size: int) -> bytes:

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 import zmq
-
 from interfaces import Client
 from pairs import PAIRS, Pair
 from processes import Process, python
 from raw_peers import CuttingProxy, answering, drip, frame, hang_up, listening, read_frame, shake_hands
 from resources import open_files, resident_bytes
 from tasks import DEADLINE, tasks
+
 from transport_base import (
     TransportClosedError,
     TransportConnectionError,

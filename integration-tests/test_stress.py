@@ -18,19 +18,21 @@ from typing import Any
 
 import gevent.monkey
 import pytest
-
 from interfaces import Client
 from pairs import OpenPair, pairs_of_this_process
 from processes import FOLDER, PATCHED_RUN, python
 from resources import files_come_back_to, open_files, resident_bytes
 from tasks import DEADLINE, tasks
+
 from transport_base import TransportClosedError, TransportTimeoutError
 
 PATCHED = gevent.monkey.is_module_patched("threading")
 
 # The two that pass each call through a hub in another thread run natively where all is monkey-patched.
 PAIRS: dict[str, OpenPair] = {
-    name: opening for name, opening in pairs_of_this_process().items() if PATCHED or not name.endswith(("green", "gevent"))
+    name: opening
+    for name, opening in pairs_of_this_process().items()
+    if PATCHED or not name.endswith(("green", "gevent"))
 }
 PAIRS.pop("in-memory", None)
 

@@ -1,6 +1,7 @@
 """Web servers in this process, each on a port of its own: context managers that yield the URL."""
 
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -37,7 +38,7 @@ def waitress_server(app: WSGIApplication) -> Iterator[str]:
 
 @contextmanager
 def cheroot_server(app: WSGIApplication) -> Iterator[str]:
-    server = cheroot.wsgi.Server(("127.0.0.1", 0), app, numthreads=THREADS, shutdown_timeout=1)
+    server = cheroot.wsgi.Server(("127.0.0.1", 0), app, numthreads=THREADS, shutdown_timeout=1, request_queue_size=128)
     server.expiration_interval = 0.02  # how often its loop looks whether it shall stop
     server.prepare()
     thread = threading.Thread(target=server.serve, name="cheroot")
@@ -55,15 +56,15 @@ class _Silent(werkzeug.serving.WSGIRequestHandler):
 
 
 @contextmanager
-def werkzeug_server(app: WSGIApplication) -> Iterator[str]:
+def werkzeug_server(app: WSGIApplication, tls: ssl.SSLContext | None = None) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
         server = werkzeug.serving.make_server(
-            "127.0.0.1", 0, app, threaded=True, request_handler=_Silent, fd=listener.fileno()
+            "127.0.0.1", 0, app, threaded=True, request_handler=_Silent, ssl_context=tls, fd=listener.fileno()
         )
         thread = threading.Thread(target=server.serve_forever, args=(0.01,), name="werkzeug")
         thread.start()
         try:
-            yield f"http://127.0.0.1:{server.port}/"
+            yield f"{'https' if tls else 'http'}://127.0.0.1:{server.port}/"
         finally:
             server.shutdown()
             server.server_close()
