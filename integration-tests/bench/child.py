@@ -25,7 +25,8 @@ def main() -> None:
     os.dup2(2, 1)
     if task["core"] is not None:
         os.sched_setaffinity(0, {task["core"]})
-    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     try:
         module, _, name = task["does"].partition(":")
         function = getattr(importlib.import_module(f"bench.peers.{module}"), name)

@@ -170,9 +170,9 @@ def tell(table: Table, spent: float) -> None:
     print(f"\n{table.name} · {table.note} [{spent:.1f} s]", flush=True)
     if table.unit == "MiB" and len(table.cases) > 1:
         print("  " + " | ".join(["after", *table.cases]))
-        for rows in zip(*table.cases.values(), strict=True):
-            seen = [f"{row.median:.1f}" if row.samples else f"missing: {row.missing}" for row in rows]
-            print("    " + " | ".join([rows[0].name, *seen]), flush=True)
+        for across in zip(*table.cases.values(), strict=True):
+            seen = [f"{row.median:.1f}" if row.samples else f"missing: {row.missing}" for row in across]
+            print("    " + " | ".join([across[0].name, *seen]), flush=True)
         return
     for case, rows in table.cases.items():
         print(f"  {case}")

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from . import wrk
 from .contest import Peer, Table, tell
@@ -102,9 +103,7 @@ def _ordering(address: object, does: str, size: int, **options: int) -> Callable
     return send
 
 
-def _over(
-    name: str, note: str, peers: list[Peer], total: int, sender: Callable[[object], Callable[[int], None]]
-) -> Table:
+def _over(name: str, note: str, peers: list[Peer], total: int, sender: Callable[[Any], Callable[[int], None]]) -> Table:
     """Return the memory of each server at rest, after each tenth of the work."""
     started = time.monotonic()
     each = total // _STEPS

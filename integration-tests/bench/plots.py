@@ -78,7 +78,7 @@ def _growth(file: Path, tables: list[dict[str, Any]]) -> None:
 
     figure, grid = plt.subplots(3, 2, figsize=(9, 9), squeeze=False)
     for axes, table in zip(grid.flat, tables, strict=False):
-        middles = []
+        middles: list[float] = []
         for number, row in enumerate(next(iter(table["cases"].values()))):
             points = [
                 (_number(case), rows[number]["median"])
