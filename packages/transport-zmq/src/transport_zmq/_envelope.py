@@ -5,9 +5,15 @@ class Envelope:
     """
     The return address of one message, to be handed to ``send_reply`` of the server that gave it.
 
-    It holds every frame that came before the message: the routing id of the connection, and what REQ
+    It stands for every frame that came before the message: the routing id of the connection, and what REQ
     sockets, correlation and proxies on the way have put in. Opaque; only a server makes one.
     """
+
+    __slots__ = ()
+
+
+class OpenEnvelope(Envelope):
+    """The :class:`Envelope` as the server sees it."""
 
     __slots__ = ("_frames", "_server")
 

@@ -39,6 +39,7 @@ class OwnSockets:
         self._open_one = open_one
         self._linger = linger
         self._idle: deque[TimedSocket] = deque()
+        self._closed_under_waiters: set[TimedSocket] = set()
         self._closed = False
 
     def take(self, end: float | None) -> TimedSocket:  # noqa: ARG002  # there always is one
@@ -46,7 +47,10 @@ class OwnSockets:
         try:
             return self._idle.pop()
         except IndexError:
-            return timed(self._open_one())
+            socket = timed(self._open_one())
+            if socket.closes_under_waiter:
+                self._closed_under_waiters.add(socket)
+            return socket
 
     def give_back(self, socket: TimedSocket) -> None:
         """Keep *socket* for the next call."""
@@ -59,11 +63,14 @@ class OwnSockets:
 
     def discard(self, socket: TimedSocket) -> None:
         """Close *socket*."""
+        self._closed_under_waiters.discard(socket)
         socket.socket.close(self._linger)
 
     def close(self) -> None:
-        """Close the idle sockets."""
+        """Close the idle sockets, and those in use that greenlets wait for."""
         self._closed = True
+        for socket in list(self._closed_under_waiters):
+            self.discard(socket)
         while True:
             try:
                 self.discard(self._idle.pop())

@@ -26,6 +26,8 @@ _MORE = int(zmq.DONTWAIT | zmq.SNDMORE)
 # More than the return addresses of any chain of proxies take; bounds what a peer can have the server keep.
 _LARGEST_ENVELOPE = 64 * 1024
 
+_LEAVING = 1.0  # seconds: many times what a thread takes that was woken
+
 _TOKEN_SIZE = 16  # bytes: 128 random bits, which no peer can guess
 
 
@@ -38,6 +40,7 @@ class SharedRouter:
         self._timed = timed(socket)
         self._held = lock_for(socket)
         self._outbox: deque[tuple[list[bytes], bytes]] = deque()
+        self._receiver = 0  # the thread that was the last to receive
         self._closing = False
         self._closed = False
         # Otherwise libzmq drops replies to clients that are gone, or don't read, without a word.
@@ -58,6 +61,7 @@ class SharedRouter:
         """
         if not self._held.acquire(False) and not acquire(self._held, remaining(end)):
             raise zmq.Again
+        self._receiver = threading.get_ident()
         try:
             while not self._closing:
                 frame = self._timed.receive(None if end is None else remaining(end))
@@ -95,7 +99,13 @@ class SharedRouter:
     def close(self) -> None:
         """Wake who waits, and close the socket or set it back, here or by the thread that holds it."""
         self._closing = True
-        self._attend_or_ring()
+        if self._owns and self._timed.closes_under_waiter:
+            self._attend()
+        else:
+            self._attend_or_ring()
+        # Not where a signal handler has interrupted the holder, nor among greenlets, which share a thread.
+        if not self._closed and self._receiver != threading.get_ident() and acquire(self._held, _LEAVING):
+            self._let_go()
 
     def _attend_or_ring(self) -> None:
         """Attend to what was asked for; when somebody holds the socket, have that thread do it."""

@@ -10,7 +10,7 @@ import zmq
 from transport_base import TransportClosedError, TransportContextError, TransportError, TransportTimeoutError
 
 from ._deadline import check_timeout, deadline
-from ._envelope import Envelope
+from ._envelope import Envelope, OpenEnvelope
 from ._fork import Origin
 from ._router import SharedRouter
 from ._sockets import (
@@ -128,7 +128,7 @@ class ZmqServerTransport:
                     _log.warning("dropped a message of %d bytes, expected at most %d", len(frame), self._max_bytes)
                 else:
                     try:
-                        return Envelope(self, envelope), str(frame.buffer, "utf-8")
+                        return OpenEnvelope(self, envelope), str(frame.buffer, "utf-8")
                     except UnicodeDecodeError as exc:
                         _log.warning("dropped a message that is not UTF-8 at byte %d", exc.start)
         except zmq.Again as exc:
@@ -155,7 +155,7 @@ class ZmqServerTransport:
         data = encode(reply)
         if self._closed or self._origin.left:
             raise self._unusable()
-        envelope = context.claim(self) if isinstance(context, Envelope) else None  # pyright: ignore[reportUnnecessaryIsInstance]  # callers need not be typed
+        envelope = context.claim(self) if isinstance(context, OpenEnvelope) else None
         if envelope is None:
             raise TransportContextError(
                 f"context {context!r} was answered already or is another server's, expected one to be answered yet"
@@ -169,9 +169,10 @@ class ZmqServerTransport:
         """
         Close the server and wake whoever waits in it; do nothing when it is closed.
 
-        Returns at once, from any thread and from signal handlers too: a thread that waits inside libzmq
-        closes the socket as it leaves, a moment later. Replies already given are still sent, for up to
-        ZMQ_LINGER. A socket that a caller brought is set back and left open.
+        Any thread may call it, a message's handler and a signal's too. Returns when the socket is closed; where
+        a thread that waits inside libzmq has to leave first, that takes a moment (1 s at the very most, and
+        a signal handler does not wait for the thread that it interrupts). Replies already given are still
+        sent, for up to ZMQ_LINGER. A socket that a caller brought is set back and left open.
         """
         self._closed = True
         if not self._origin.left:

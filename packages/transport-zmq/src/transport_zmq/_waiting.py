@@ -29,6 +29,9 @@ class Lock(Protocol):
 class TimedSocket:
     """A socket that one thread at a time uses, whose waits end in time with ``zmq.Again``."""
 
+    # Whether close() may close it under whoever waits. Where threads wait, they are inside libzmq.
+    closes_under_waiter = False
+
     def __init__(self, socket: zmq.Socket[bytes]) -> None:
         self.socket = socket
         self.send_now = plain_send(socket)
@@ -65,6 +68,9 @@ class TimedSocket:
 
 class GreenTimedSocket(TimedSocket):
     """The same for greenlets: a wait blocks one of them and never the hub."""
+
+    # They wait outside libzmq. And they must be spared the closing: zmq.Context.term() stops the hub until it is done.
+    closes_under_waiter = True
 
     def __init__(self, socket: zmq.Socket[bytes]) -> None:
         from gevent import Timeout  # noqa: PLC0415  # only green sockets need gevent
