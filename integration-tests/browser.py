@@ -77,7 +77,7 @@ class Site:
                 self.end_headers()
                 self.wfile.write(body)
 
-            def log_message(self, format: str, *args: Any) -> None:
+            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # as the base class has it
                 pass
 
         self.server = ThreadingHTTPServer((host, 0), Handler)

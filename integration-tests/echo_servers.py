@@ -2,7 +2,7 @@
 
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 
 import zmq
@@ -15,7 +15,7 @@ from transport_zmq import ZmqClientTransport
 
 
 @contextmanager
-def zmq_process() -> Iterator[Client]:
+def zmq_process() -> Generator[Client]:
     with (
         python("-m", "transport_zmq", "echo", "tcp://127.0.0.1:*") as process,
         zmq.Context() as context,
@@ -26,7 +26,7 @@ def zmq_process() -> Iterator[Client]:
 
 def _gunicorn(worker: str) -> Callable[[], AbstractContextManager[Client]]:
     @contextmanager
-    def opened() -> Iterator[Client]:
+    def opened() -> Generator[Client]:
         with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
             # Else gunicorn, which writes head and body apart, waits 40 ms for the client between them.
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -40,7 +40,7 @@ def _gunicorn(worker: str) -> Callable[[], AbstractContextManager[Client]]:
 
 
 @contextmanager
-def granian() -> Iterator[Client]:
+def granian() -> Generator[Client]:
     port = _free_port()
     command = [
         "-m",

@@ -5,7 +5,7 @@ To add one, write a function that yields a :class:`Pair` and mark it with ``@pai
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,10 +66,10 @@ PAIRS: dict[str, OpenPair] = {}
 PATCHED_PAIRS: dict[str, OpenPair] = {}
 
 
-def pair(name: str, among: dict[str, OpenPair] = PAIRS) -> Callable[[Callable[[], Iterator[Pair]]], OpenPair]:
+def pair(name: str, among: dict[str, OpenPair] = PAIRS) -> Callable[[Callable[[], Generator[Pair]]], OpenPair]:
     """Enter a generator function that yields a pair under *name*."""
 
-    def enter(opening: Callable[[], Iterator[Pair]]) -> OpenPair:
+    def enter(opening: Callable[[], Generator[Pair]]) -> OpenPair:
         among[name] = contextmanager(opening)
         return among[name]
 
@@ -77,13 +77,13 @@ def pair(name: str, among: dict[str, OpenPair] = PAIRS) -> Callable[[Callable[[]
 
 
 @pair("in-memory")
-def _in_memory() -> Iterator[Pair]:
+def _in_memory() -> Generator[Pair]:
     server = MemoryServer()
     yield Pair(server, lambda timeout: MemoryClient(server, timeout))
 
 
 @contextmanager
-def _zmq_pair(endpoint: str, context: zmq.Context[Any]) -> Iterator[Pair]:
+def _zmq_pair(endpoint: str, context: zmq.Context[Any]) -> Generator[Pair]:
     with ExitStack() as opened:
         opened.enter_context(context)
         server = opened.enter_context(ZmqServerTransport.create(context, endpoint))
@@ -95,26 +95,26 @@ def _zmq_pair(endpoint: str, context: zmq.Context[Any]) -> Iterator[Pair]:
 
 
 @pair("zmq-tcp")
-def _zmq_tcp() -> Iterator[Pair]:
+def _zmq_tcp() -> Generator[Pair]:
     with _zmq_pair("tcp://127.0.0.1:*", zmq.Context()) as opened:
         yield opened
 
 
 @pair("zmq-ipc")
-def _zmq_ipc() -> Iterator[Pair]:
+def _zmq_ipc() -> Generator[Pair]:
     # Its own short folder: the path of a Unix socket may have 107 bytes.
     with TemporaryDirectory() as folder, _zmq_pair(f"ipc://{Path(folder, 'server')}", zmq.Context()) as opened:
         yield opened
 
 
 @pair("zmq-inproc")
-def _zmq_inproc() -> Iterator[Pair]:
+def _zmq_inproc() -> Generator[Pair]:
     with _zmq_pair(f"inproc://{uuid4()}", zmq.Context()) as opened:
         yield opened
 
 
 @pair("zmq-passed-sockets")
-def _zmq_passed_sockets() -> Iterator[Pair]:
+def _zmq_passed_sockets() -> Generator[Pair]:
     with ExitStack() as opened:
         context = opened.enter_context(zmq.Context())
 
@@ -133,7 +133,7 @@ def _zmq_passed_sockets() -> Iterator[Pair]:
 
 
 @pair("zmq-proxy")
-def _zmq_proxy() -> Iterator[Pair]:
+def _zmq_proxy() -> Generator[Pair]:
     with ExitStack() as opened:
         to_clients, to_workers = opened.enter_context(router_dealer_proxy())
         context = opened.enter_context(zmq.Context())
@@ -148,7 +148,7 @@ def _zmq_proxy() -> Iterator[Pair]:
 
 
 @contextmanager
-def router_dealer_proxy() -> Iterator[tuple[str, str]]:
+def router_dealer_proxy() -> Generator[tuple[str, str]]:
     """Run libzmq's proxy; yield the endpoint for clients and the one for workers."""
     context = zmq.Context()
     frontend, backend = context.socket(zmq.ROUTER), context.socket(zmq.DEALER)
@@ -174,7 +174,7 @@ def router_dealer_proxy() -> Iterator[tuple[str, str]]:
 
 
 @pair("zmq-green")
-def _zmq_green() -> Iterator[Pair]:
+def _zmq_green() -> Generator[Pair]:
     with ExitStack() as opened:
         hub = opened.enter_context(Hub())
         context: zmq.Context[Any] = hub.run(zmq.green.Context)
@@ -191,7 +191,7 @@ def _zmq_green() -> Iterator[Pair]:
 
 
 @pair("zmq-green", PATCHED_PAIRS)
-def _zmq_green_patched() -> Iterator[Pair]:
+def _zmq_green_patched() -> Generator[Pair]:
     with _zmq_pair("tcp://127.0.0.1:*", zmq.green.Context()) as opened:
         yield opened
 
@@ -201,7 +201,7 @@ def _clients_of(url: str, opened: ExitStack) -> Callable[[float], Client]:
 
 
 @contextmanager
-def _http_pair(web_server: WebServer) -> Iterator[Pair]:
+def _http_pair(web_server: WebServer) -> Generator[Pair]:
     with ExitStack() as opened:
         server = WsgiServerTransport()
         url = opened.enter_context(web_server(server))
@@ -211,25 +211,25 @@ def _http_pair(web_server: WebServer) -> Iterator[Pair]:
 
 
 @pair("http-waitress")
-def _http_waitress() -> Iterator[Pair]:
+def _http_waitress() -> Generator[Pair]:
     with _http_pair(waitress_server) as opened:
         yield opened
 
 
 @pair("http-cheroot")
-def _http_cheroot() -> Iterator[Pair]:
+def _http_cheroot() -> Generator[Pair]:
     with _http_pair(cheroot_server) as opened:
         yield opened
 
 
 @pair("http-werkzeug")
-def _http_werkzeug() -> Iterator[Pair]:
+def _http_werkzeug() -> Generator[Pair]:
     with _http_pair(werkzeug_server) as opened:
         yield opened
 
 
 @pair("http-gevent")
-def _http_gevent() -> Iterator[Pair]:
+def _http_gevent() -> Generator[Pair]:
     with ExitStack() as opened:
         hub = opened.enter_context(Hub())
         serving = hub.run(lambda: WsgiServerTransport(queue_class=gevent.queue.Queue))
@@ -242,7 +242,7 @@ def _http_gevent() -> Iterator[Pair]:
 
 
 @pair("http-gevent", PATCHED_PAIRS)
-def _http_gevent_patched() -> Iterator[Pair]:
+def _http_gevent_patched() -> Generator[Pair]:
     with ExitStack() as opened:
         server = WsgiServerTransport(queue_class=gevent.queue.Queue)
         url = opened.enter_context(gevent_server(server))

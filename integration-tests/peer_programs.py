@@ -13,9 +13,9 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
 
-import waitress
 import zmq
 from interfaces import Client, Server
+from web_servers import waitress_server
 
 from transport_base import TransportError, serve
 from transport_http import HttpPostClientTransport
@@ -51,12 +51,11 @@ def zmq_server(endpoint: str) -> None:
 
 def wsgi_server(port: str) -> None:
     server = WsgiServerTransport()
-    web: Any = waitress.create_server(server, host="127.0.0.1", port=int(port), threads=16)
     threading.Thread(target=answer, args=(server,), daemon=True).start()
-    threading.Thread(target=web.run, daemon=True).start()
-    tell(f"http://127.0.0.1:{web.effective_port}/")
-    sys.stdin.read()
-    os._exit(0)
+    with waitress_server(server, int(port)) as url:
+        tell(url)
+        sys.stdin.read()
+        os._exit(0)
 
 
 def client(endpoint: str) -> Client:
@@ -163,25 +162,19 @@ def interrupt_wsgi_receive() -> None:
     server = WsgiServerTransport()
     with interrupted_here():
         server.receive_message()
-    _http_round_trip(server)
+    with waitress_server(server) as url:
+        round_trip(server, HttpPostClientTransport(url, timeout=20))
 
 
 def interrupt_http_call() -> None:
     server = WsgiServerTransport()
-    web: Any = waitress.create_server(server, host="127.0.0.1", port=0)
-    threading.Thread(target=web.run, daemon=True).start()
-    client = HttpPostClientTransport(f"http://127.0.0.1:{web.effective_port}/")
-    with interrupted_here():
-        client.send_message("nobody answers")
-    held = server.receive_message()
-    round_trip(server, client)
-    del held
-
-
-def _http_round_trip(server: WsgiServerTransport) -> None:
-    web: Any = waitress.create_server(server, host="127.0.0.1", port=0)
-    threading.Thread(target=web.run, daemon=True).start()
-    round_trip(server, HttpPostClientTransport(f"http://127.0.0.1:{web.effective_port}/", timeout=20))
+    with waitress_server(server) as url:
+        client = HttpPostClientTransport(url)
+        with interrupted_here():
+            client.send_message("nobody answers")
+        held = server.receive_message()
+        round_trip(server, client)
+        del held
 
 
 # --- a fork after creation: the child tells what becomes of each method, the parent that it still works
@@ -219,25 +212,26 @@ def fork_zmq() -> None:
 
 def fork_http() -> None:
     server = WsgiServerTransport()
-    web: Any = waitress.create_server(server, host="127.0.0.1", port=0)
-    threading.Thread(target=web.run, daemon=True).start()
-    serving = threading.Thread(target=serve, args=(server, str), daemon=True)
+    serving = threading.Thread(target=serve, args=(server, str))
     serving.start()
-    client = HttpPostClientTransport(f"http://127.0.0.1:{web.effective_port}/", timeout=20)
-    assert client.send_message("before the fork") == "before the fork"
-    pid = os.fork()
-    if pid == 0:
-        # A connection of its own: two processes on one would take each other's replies.
+    with waitress_server(server) as url:
+        client = HttpPostClientTransport(url, timeout=20)
+        assert client.send_message("before the fork") == "before the fork"
+        pid = os.fork()
+        if pid == 0:
+            # On connections of its own: two processes on one would take each other's replies.
+            for number in range(20):
+                assert client.send_message(f"child {number}") == f"child {number}"
+            client.close()
+            tell("child closed it")
+            os._exit(0)
         for number in range(20):
-            assert client.send_message(f"child {number}") == f"child {number}"
+            assert client.send_message(f"parent {number}") == f"parent {number}"
+        os.waitpid(pid, 0)
+        tell("works" if client.send_message("message") == "message" else "broken")
         client.close()
-        tell("child closed it")
-        os._exit(0)
-    for number in range(20):
-        assert client.send_message(f"parent {number}") == f"parent {number}"
-    os.waitpid(pid, 0)
-    tell("works" if client.send_message("message") == "message" else "broken")
-    server.close()
+        server.close()
+    serving.join()
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import selectors
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -87,7 +87,7 @@ class Process:
 @contextmanager
 def python(
     *arguments: str, environment: Mapping[str, str] | None = None, pass_fds: Sequence[int] = ()
-) -> Iterator[Process]:
+) -> Generator[Process]:
     """Run Python with *arguments* until the end of the block."""
     process = Process(arguments, environment, pass_fds)
     try:

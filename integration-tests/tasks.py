@@ -1,7 +1,7 @@
 """Functions that run in threads of their own while the test goes on."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any, ParamSpec, TypeVar
@@ -37,7 +37,7 @@ class Tasks:
 
 
 @contextmanager
-def tasks(*closing: Callable[[], Any]) -> Iterator[Tasks]:
+def tasks(*closing: Callable[[], Any]) -> Generator[Tasks]:
     """Run tasks; at the end call each of *closing*, after which they all must come to an end."""
     started = Tasks()
     try:

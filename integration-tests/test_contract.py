@@ -17,7 +17,7 @@ from typing import Any, cast
 
 import pytest
 from echo_servers import ECHO_SERVERS
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from interfaces import Client
 from pairs import OpenPair, Pair, pairs_of_this_process
@@ -132,7 +132,7 @@ def test_any_message_and_reply_arrives_as_it_was(echo: Client, message: str) -> 
 
 
 def test_any_text_that_hypothesis_thinks_of_arrives_as_it_was(echo: Client) -> None:
-    @settings(max_examples=50, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=50, derandomize=True, deadline=None, database=None)
     @given(st.text())
     def arrives(text: str) -> None:
         assert echo.send_message(text) == text

@@ -255,9 +255,13 @@ def test_zmq_server_that_drips_a_byte_a_second() -> None:
     ids=["nothing", "status-line", "headers", "no-body", "body", "no-chunk", "no-last-chunk", "chunk"],
 )
 def test_half_a_http_reply_is_a_connection_error(half: bytes) -> None:
-    behaviours = iter([answering(half, then=hang_up)])
+    first = iter([answering(half, then=hang_up)])
     whole = answering(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwhole")
-    with listening(lambda connection: next(behaviours, whole)(connection)) as port, HttpWire().client(port) as client:
+
+    def behave(connection: socket.socket) -> None:
+        next(first, whole)(connection)
+
+    with listening(behave) as port, HttpWire().client(port) as client:
         ends_in_time(client, "message", TransportConnectionError, TransportProtocolError)
         assert client.send_message("message") == "whole"
 
@@ -282,9 +286,12 @@ def test_http_reply_of_10_gb_is_refused_unread(chunked: bool) -> None:
     size = b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" if chunked else b"Content-Length: %d\r\n\r\n"
     before = resident_bytes()
     flood = answering(head + size % TEN_GB, then=send_for_ever)
-    with listening(flood) as port, HttpWire().client(port, timeout=DEADLINE) as client:
-        with pytest.raises(TransportProtocolError):
-            client.send_message("message")
+    with (
+        listening(flood) as port,
+        HttpWire().client(port, timeout=DEADLINE) as client,
+        pytest.raises(TransportProtocolError),
+    ):
+        client.send_message("message")
     # 64 MiB is the most that a reply may have.
     assert resident_bytes() - before < 200_000_000
 

@@ -2,18 +2,21 @@
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 import gevent
 import gevent.queue
 import pytest
+import zmq
 import zmq.green
 from greenlets import Hub
 from processes import FOLDER, PATCHED_RUN, python
 from tasks import DEADLINE
 
-from transport_base import TransportClosedError, TransportTimeoutError, serve
+from transport_base import TransportClosedError, TransportError, TransportTimeoutError, serve
 from transport_wsgi import WsgiServerTransport
 from transport_zmq import ZmqClientTransport, ZmqServerTransport
 
@@ -44,7 +47,7 @@ def goes_on(hub: Hub) -> None:
 
 def server_waits(hub: Hub, opened: ExitStack) -> Callable[[], object]:
     """Have two greenlets wait in one server; return what ends their waits."""
-    context: zmq.green.Context[Any] = hub.run(zmq.green.Context)
+    context: zmq.Context[Any] = hub.run(zmq.green.Context)
     opened.callback(lambda: hub.run(context.term))
     server = hub.run(lambda: ZmqServerTransport.create(context, "tcp://127.0.0.1:*"))
     opened.callback(lambda: hub.run(server.close))
@@ -58,7 +61,7 @@ def server_waits(hub: Hub, opened: ExitStack) -> Callable[[], object]:
 
 
 def client_waits(hub: Hub, opened: ExitStack) -> Callable[[], object]:
-    context: zmq.green.Context[Any] = hub.run(zmq.green.Context)
+    context: zmq.Context[Any] = hub.run(zmq.green.Context)
     opened.callback(lambda: hub.run(context.term))
     server = hub.run(lambda: ZmqServerTransport.create(context, "tcp://127.0.0.1:*"))
     opened.callback(lambda: hub.run(server.close))
@@ -77,7 +80,7 @@ def client_waits(hub: Hub, opened: ExitStack) -> Callable[[], object]:
 
 def client_of_nobody_waits(hub: Hub, opened: ExitStack) -> Callable[[], object]:
     """Have a greenlet wait for a connection that never comes about."""
-    context: zmq.green.Context[Any] = hub.run(zmq.green.Context)
+    context: zmq.Context[Any] = hub.run(zmq.green.Context)
     opened.callback(lambda: hub.run(context.term))
     client = hub.run(lambda: ZmqClientTransport.create(context, "tcp://127.0.0.1:1", timeout=1))
     opened.callback(lambda: hub.run(client.close))
@@ -113,3 +116,40 @@ def test_waiting_greenlet_does_not_stop_the_hub(
         end = begin(hub, opened)
         goes_on(hub)
         end()
+
+
+def test_zmq_context_ends_right_after_the_transports_in_which_greenlets_wait(hub: Hub) -> None:
+    """The end of a context stops the hub until each socket is closed: close() can't leave that to a greenlet."""
+
+    ended: list[type[BaseException]] = []
+
+    def call(client: ZmqClientTransport) -> None:
+        try:
+            client.send_message("message")
+        except TransportError as exc:
+            ended.append(type(exc))
+
+    def receive(server: ZmqServerTransport) -> None:
+        try:
+            server.receive_message()
+        except TransportError as exc:
+            ended.append(type(exc))
+
+    def use() -> "list[Future[None]]":
+        with (
+            zmq.green.Context() as context,
+            ZmqServerTransport.create(context, "tcp://127.0.0.1:*") as server,
+            ZmqClientTransport.create(context, server.endpoint) as client,
+            ZmqClientTransport.create(context, "tcp://127.0.0.1:1") as client_of_nobody,
+        ):
+            calling = [hub.start(partial(call, client)) for _ in range(2)]
+            contexts = [server.receive_message(DEADLINE) for _ in calling]
+            receiving = [hub.start(partial(receive, server)) for _ in range(2)]
+            sending = hub.start(partial(call, client_of_nobody))
+            gevent.sleep(0.05)
+            del contexts
+        return [*calling, *receiving, sending]
+
+    for greenlet in hub.start(use).result(DEADLINE):
+        assert greenlet.result(DEADLINE) is None
+    assert ended == [TransportClosedError] * 5

@@ -6,16 +6,16 @@ import ssl
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 import trustme
 import zmq
-import zmq.auth
 from browser import PATIENCE, Site, chromium, site, visiting
 from pairs import PAIRS
 from tasks import DEADLINE, tasks
 from web_servers import waitress_server, werkzeug_server
+from zmq.auth import create_certificates, load_certificate  # pyright: ignore[reportUnknownVariableType]  # half typed
 from zmq.auth.thread import ThreadAuthenticator
 
 from transport_base import TransportConnectionError, TransportError, TransportTimeoutError, serve
@@ -37,7 +37,7 @@ class Keys:
     """A pair of CURVE keys."""
 
     def __init__(self) -> None:
-        self.public, self.secret = cast("tuple[bytes, bytes]", zmq.curve_keypair())
+        self.public, self.secret = zmq.curve_keypair()
 
     def for_a_server(self) -> Options:
         return {zmq.CURVE_SERVER: 1, zmq.CURVE_SECRETKEY: self.secret}
@@ -95,10 +95,10 @@ def test_allow_list_of_keys_lets_in_those_on_it(context: Context, tmp_path: Path
     """The recipe: pyzmq's authenticator, and a folder of public keys."""
     allowed = tmp_path / "allowed"
     allowed.mkdir()
-    public_file, secret_file = zmq.auth.create_certificates(tmp_path, "friend")
+    public_file, secret_file = create_certificates(tmp_path, "friend")
     shutil.move(public_file, allowed)
     friend = Keys()
-    friend.public, secret = zmq.auth.load_certificate(secret_file)
+    friend.public, secret = load_certificate(secret_file)
     assert secret is not None
     friend.secret = secret
     server_keys = Keys()
@@ -106,7 +106,7 @@ def test_allow_list_of_keys_lets_in_those_on_it(context: Context, tmp_path: Path
     authenticator = ThreadAuthenticator(context)
     authenticator.start()
     try:
-        authenticator.configure_curve(domain="*", location=allowed)
+        authenticator.configure_curve(domain="*", location=allowed)  # pyright: ignore[reportUnknownMemberType]  # half typed
         with ZmqServerTransport.create(
             context, "tcp://127.0.0.1:*", socket_options=server_keys.for_a_server()
         ) as server:
@@ -139,7 +139,7 @@ def https_server(authority: trustme.CA, name: str) -> Generator[tuple[str, list[
         return message
 
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert(name).configure_cert(tls)
+    authority.issue_cert(name).configure_cert(tls)  # pyright: ignore[reportUnknownMemberType]  # half typed
     server = WsgiServerTransport()
     with werkzeug_server(server, tls) as url, tasks(server.close) as running:
         running.start(serve, server, handler)
@@ -285,9 +285,11 @@ def test_logs_and_errors_hold_no_message_text(name: str, caplog: pytest.LogCaptu
 def test_logs_hold_no_url_secrets(caplog: pytest.LogCaptureFixture) -> None:
     """User name and password in an endpoint stay out of errors and logs."""
     caplog.set_level(logging.DEBUG, "transport_http")
-    with HttpPostClientTransport("http://user:hunter2@127.0.0.1:1/", timeout=1) as client:
-        with pytest.raises(TransportConnectionError) as caught:
-            client.send_message("message")
+    with (
+        HttpPostClientTransport("http://user:hunter2@127.0.0.1:1/", timeout=1) as client,
+        pytest.raises(TransportConnectionError) as caught,
+    ):
+        client.send_message("message")
     assert "hunter2" not in str(caught.value)
     assert "hunter2" not in repr(caught.value)
     assert not [record for record in caplog.records if "hunter2" in record.getMessage()]

@@ -3,12 +3,14 @@
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
+from typing import Any, cast
 from wsgiref.types import WSGIApplication
 
 import cheroot.wsgi
 import gevent.pywsgi
+import gevent.socket
 import waitress.server
 import waitress.wasyncore
 import werkzeug.serving
@@ -21,14 +23,15 @@ THREADS = 48
 
 
 @contextmanager
-def waitress_server(app: WSGIApplication) -> Iterator[str]:
+def waitress_server(app: WSGIApplication, port: int = 0) -> Generator[str]:
     # Warns in the log when requests have to wait for a thread.
-    server = waitress.server.create_server(app, host="127.0.0.1", port=0, threads=THREADS)
-    port: int = server.effective_port
+    made = waitress.server.create_server(app, host="127.0.0.1", port=port, threads=THREADS)
+    # Its stubs leave out what a server on one address has.
+    server = cast("Any", made)
     thread = threading.Thread(target=server.run, name="waitress")
     thread.start()
     try:
-        yield f"http://127.0.0.1:{port}/"
+        yield f"http://127.0.0.1:{server.effective_port}/"
     finally:
         # Within its own loop, which then has nothing left to wait for.
         server.trigger.pull_trigger(lambda: waitress.wasyncore.close_all(server._map))
@@ -37,14 +40,15 @@ def waitress_server(app: WSGIApplication) -> Iterator[str]:
 
 
 @contextmanager
-def cheroot_server(app: WSGIApplication) -> Iterator[str]:
+def cheroot_server(app: WSGIApplication) -> Generator[str]:
     server = cheroot.wsgi.Server(("127.0.0.1", 0), app, numthreads=THREADS, shutdown_timeout=1, request_queue_size=128)
     server.expiration_interval = 0.02  # how often its loop looks whether it shall stop
     server.prepare()
+    host, port = cast("tuple[str, int]", server.bind_addr)  # pyright: ignore[reportUnknownMemberType]  # half typed
     thread = threading.Thread(target=server.serve, name="cheroot")
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.bind_addr[1]}/"
+        yield f"http://{host}:{port}/"
     finally:
         server.stop()
         thread.join(DEADLINE)
@@ -56,7 +60,7 @@ class _Silent(werkzeug.serving.WSGIRequestHandler):
 
 
 @contextmanager
-def werkzeug_server(app: WSGIApplication, tls: ssl.SSLContext | None = None) -> Iterator[str]:
+def werkzeug_server(app: WSGIApplication, tls: ssl.SSLContext | None = None) -> Generator[str]:
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
         server = werkzeug.serving.make_server(
             "127.0.0.1", 0, app, threaded=True, request_handler=_Silent, ssl_context=tls, fd=listener.fileno()
@@ -72,7 +76,7 @@ def werkzeug_server(app: WSGIApplication, tls: ssl.SSLContext | None = None) -> 
 
 
 @contextmanager
-def gevent_server(app: WSGIApplication) -> Iterator[str]:
+def gevent_server(app: WSGIApplication) -> Generator[str]:
     """Serve in greenlets of the hub that this is called in."""
     with socket.create_server(("127.0.0.1", 0), backlog=128) as opened:
         listener = gevent.socket.socket(fileno=opened.detach())
