@@ -26,8 +26,10 @@ def serve(server: ServerTransport[ContextT], handler: Callable[[str], str]) -> N
     """
     try:
         while True:
-            # Unpacked in place, so that this frame keeps no context alive while it waits for the next message.
-            _answer(server, handler, *server.receive_message())
+            context, message = server.receive_message()
+            _answer(server, handler, context, message)
+            # Nothing here may keep them alive until the next message comes.
+            del context, message
     except TransportClosedError:
         return
 

@@ -10,6 +10,7 @@ from transport_base import TransportClosedError, TransportError, TransportProtoc
 
 from ._deadline import deadline, remaining
 from ._pool import Sockets
+from ._text import LARGE, decode
 
 ResultT = TypeVar("ResultT")
 
@@ -50,7 +51,7 @@ class Calls:
         try:
             wait = self._first_wait
             try:
-                socket.send_now(data, _DONTWAIT)
+                socket.send_now(data, _DONTWAIT, len(data) < LARGE)
             except zmq.Again as exc:
                 self._again(partial(socket.send, data), exc, end, _UNSENT)
                 wait = _next_wait(remaining(end))
@@ -61,7 +62,7 @@ class Calls:
                 frame = self._again(socket.receive, exc, end, _UNANSWERED)
             if frame.more:
                 raise TransportProtocolError(f"reply from {self._endpoint} has several frames, expected 1")
-            reply = str(frame.buffer, "utf-8")
+            reply = decode(frame, "utf-8")
         except UnicodeDecodeError as exc:
             self._requests.discard(socket)
             raise TransportProtocolError(

@@ -19,13 +19,15 @@ class OpenEnvelope(Envelope):
 
     def __init__(self, server: object, frames: list[bytes]) -> None:
         self._server = server
-        self._frames = [frames]
+        self._frames = frames
 
     def claim(self, server: object) -> list[bytes] | None:
         """Return the frames, once in a lifetime and to *server* alone; ``None`` after that."""
         if self._server is not server:
             return None
         try:
-            return self._frames.pop()  # one step for every thread: two claims can't both succeed
-        except IndexError:
+            frames = self._frames
+            del self._frames  # succeeds once, whichever threads try it
+        except AttributeError:
             return None
+        return frames

@@ -9,13 +9,15 @@ inproc endpoint of the same socket, which comes in like any other and needs no p
 import contextlib
 import errno
 import logging
-import secrets
+import os
 import threading
 from collections import deque
+from threading import get_ident
 
 import zmq
 
 from ._deadline import remaining
+from ._text import LARGE
 from ._waiting import acquire, lock_for, timed
 
 _log = logging.getLogger(__name__)
@@ -38,6 +40,7 @@ class SharedRouter:
         self._socket = socket
         self._owns = owns
         self._timed = timed(socket)
+        self._receive_frame = socket.recv
         self._held = lock_for(socket)
         self._outbox: deque[tuple[list[bytes], bytes]] = deque()
         self._receiver = 0  # the thread that was the last to receive
@@ -45,7 +48,7 @@ class SharedRouter:
         self._closed = False
         # Otherwise libzmq drops replies to clients that are gone, or don't read, without a word.
         socket.set(zmq.ROUTER_MANDATORY, 1)
-        self._token = secrets.token_bytes(_TOKEN_SIZE)
+        self._token = os.urandom(_TOKEN_SIZE)
         self._bell_endpoint = f"inproc://{self._token.hex()}"
         socket.bind(self._bell_endpoint)
         # Never waits, so it is a plain socket even where *socket* is a green one.
@@ -61,17 +64,18 @@ class SharedRouter:
         """
         if not self._held.acquire(False) and not acquire(self._held, remaining(end)):
             raise zmq.Again
-        self._receiver = threading.get_ident()
+        self._receiver = get_ident()
         try:
             while not self._closing:
-                frame = self._timed.receive(None if end is None else remaining(end))
-                envelope: list[bytes] = []
+                # The routing id, which ZMQ_ROUTER always has in front of what the peer has sent.
+                envelope = [self._timed.receive_bytes(None if end is None else remaining(end))]
+                frame = self._receive_frame(_DONTWAIT, False)
                 size = 0
                 while frame.more:
                     size += 1 + len(frame)  # so that empty frames count as well
                     if size <= _LARGEST_ENVELOPE:
                         envelope.append(frame.bytes)
-                    frame = self._socket.recv(_DONTWAIT, False)
+                    frame = self._receive_frame(_DONTWAIT, False)
                 if size > _LARGEST_ENVELOPE:
                     return [], frame
                 if len(envelope) > 1 or len(frame) != _TOKEN_SIZE or frame.bytes != self._token:
@@ -83,7 +87,9 @@ class SharedRouter:
         else:
             return None
         finally:
-            self._let_go()
+            self._held.release()
+            if self._outbox or self._closing:
+                self._look_again()
 
     def send(self, envelope: list[bytes], data: bytes) -> None:
         """Send *data* to where *envelope* says, here or by the thread that holds the socket."""
@@ -91,7 +97,9 @@ class SharedRouter:
             try:
                 self._send(envelope, data)
             finally:
-                self._let_go()
+                self._held.release()
+                if self._outbox or self._closing:
+                    self._look_again()
         else:
             self._outbox.append((envelope, data))
             self._attend_or_ring()
@@ -104,8 +112,10 @@ class SharedRouter:
         else:
             self._attend_or_ring()
         # Not where a signal handler has interrupted the holder, nor among greenlets, which share a thread.
-        if not self._closed and self._receiver != threading.get_ident() and acquire(self._held, _LEAVING):
-            self._let_go()
+        # Who holds it may have begun to close, so it is asked for however far that is.
+        if self._receiver != get_ident() and acquire(self._held, _LEAVING):
+            self._held.release()
+            self._look_again()
 
     def _attend_or_ring(self) -> None:
         """Attend to what was asked for; when somebody holds the socket, have that thread do it."""
@@ -115,11 +125,11 @@ class SharedRouter:
             # The holder may have let go before the bell rang.
             if not self._held.acquire(False):
                 return
-        self._let_go()
-
-    def _let_go(self) -> None:
-        """Let go of the socket, then attend to what was asked for while it was held."""
         self._held.release()
+        self._look_again()
+
+    def _look_again(self) -> None:
+        """Attend to what was asked for while the socket was held, unless somebody holds it again."""
         while (self._outbox or self._closing is not self._closed) and self._held.acquire(False):
             try:
                 self._attend()
@@ -149,7 +159,7 @@ class SharedRouter:
         try:
             for frame in frames:
                 send(frame, _MORE)
-            send(data, _DONTWAIT)
+            send(data, _DONTWAIT, len(data) < LARGE)
         except zmq.Again:
             _log.warning("dropped a reply: its client has not read the ones before it")
         except zmq.ZMQError as exc:

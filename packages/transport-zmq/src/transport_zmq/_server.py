@@ -24,7 +24,7 @@ from ._sockets import (
     translated,
     with_defaults,
 )
-from ._text import encode
+from ._text import decode, encode
 
 _log = logging.getLogger(__name__)
 
@@ -128,7 +128,7 @@ class ZmqServerTransport:
                     _log.warning("dropped a message of %d bytes, expected at most %d", len(frame), self._max_bytes)
                 else:
                     try:
-                        return OpenEnvelope(self, envelope), str(frame.buffer, "utf-8")
+                        return OpenEnvelope(self, envelope), decode(frame, "utf-8")
                     except UnicodeDecodeError as exc:
                         _log.warning("dropped a message that is not UTF-8 at byte %d", exc.start)
         except zmq.Again as exc:

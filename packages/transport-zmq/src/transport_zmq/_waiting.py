@@ -48,6 +48,13 @@ class TimedSocket:
             self._receive_timeout = timeout
         return self.socket.recv(0, False)
 
+    def receive_bytes(self, timeout: float | None) -> bytes:
+        """Wait up to *timeout* seconds for a message; return its first frame as bytes."""
+        if timeout != self._receive_timeout:
+            self.socket.set(zmq.RCVTIMEO, _milliseconds(timeout))
+            self._receive_timeout = timeout
+        return self.socket.recv()
+
     def send(self, data: bytes, timeout: float | None, flags: int = 0) -> None:
         """Wait up to *timeout* seconds until libzmq takes *data*."""
         if timeout != self._send_timeout:
@@ -99,11 +106,15 @@ class GreenTimedSocket(TimedSocket):
             with self._timer(timeout, zmq.Again()):
                 self.socket.send(data, flags)
 
+    def receive_bytes(self, timeout: float | None) -> bytes:
+        """As in the base class."""
+        return self.receive(timeout).bytes
+
     def restore(self) -> None:
         """Do nothing: a green socket's options were left alone."""
 
 
-def plain_send(socket: zmq.Socket[bytes]) -> Callable[[bytes, int], object]:
+def plain_send(socket: zmq.Socket[bytes]) -> Callable[..., object]:
     """Return ``socket.send``, past the layer of pyzmq that is for arguments not used here where there is just that."""
     return super(zmq.Socket, socket).send if type(socket) is zmq.Socket else socket.send
 
