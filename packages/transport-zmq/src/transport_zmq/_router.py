@@ -93,16 +93,16 @@ class SharedRouter:
 
     def send(self, envelope: list[bytes], data: bytes) -> None:
         """Send *data* to where *envelope* says, here or by the thread that holds the socket."""
-        if self._held.acquire(False):
-            try:
-                self._send(envelope, data)
-            finally:
-                self._held.release()
-                if self._outbox or self._closing:
-                    self._look_again()
-        else:
+        if not self._held.acquire(False):
             self._outbox.append((envelope, data))
             self._attend_or_ring()
+            return
+        try:
+            self._send(envelope, data)
+        finally:
+            self._held.release()
+            if self._outbox or self._closing:
+                self._look_again()
 
     def close(self) -> None:
         """Wake who waits, and close the socket or set it back, here or by the thread that holds it."""
