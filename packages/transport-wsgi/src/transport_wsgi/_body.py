@@ -1,6 +1,6 @@
 """From the request's body to the text of the message, or to what is wrong with it."""
 
-from wsgiref.types import WSGIEnvironment
+from wsgiref.types import InputStream, WSGIEnvironment
 
 from werkzeug.exceptions import ClientDisconnected
 from werkzeug.wsgi import LimitedStream
@@ -37,12 +37,22 @@ def _body(environ: WSGIEnvironment, max_content_length: int) -> bytes | Refusal:
     if isinstance(length, Refusal):
         return length
     if length is not None:
-        return TOO_LARGE if length > max_content_length else LimitedStream(environ["wsgi.input"], length).readall()
+        return TOO_LARGE if length > max_content_length else _exactly(length, environ["wsgi.input"])
     if environ.get("wsgi.input_terminated"):
         # One byte more than is allowed, as the stream does not tell that it was cut at its limit.
         body = LimitedStream(environ["wsgi.input"], max_content_length + 1, is_max=True).readall()
         return TOO_LARGE if len(body) > max_content_length else body
     return NOT_DECODED if "HTTP_TRANSFER_ENCODING" in environ else b""
+
+
+def _exactly(length: int, stream: InputStream) -> bytes | Refusal:
+    body = stream.read(length)
+    while len(body) < length:
+        more = stream.read(length - len(body))
+        if not more:
+            return BODY_CUT_SHORT
+        body += more
+    return body
 
 
 def _announced_length(environ: WSGIEnvironment) -> int | Refusal | None:
