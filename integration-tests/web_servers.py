@@ -33,10 +33,10 @@ def waitress_server(app: WSGIApplication, port: int = 0) -> Generator[str]:
     try:
         yield f"http://127.0.0.1:{server.effective_port}/"
     finally:
-        # Within its own loop, which then has nothing left to wait for.
+        # First its threads, which write to what the loop closes; then that, within the loop, which thereby ends.
+        server.task_dispatcher.shutdown(timeout=DEADLINE)
         server.trigger.pull_trigger(lambda: waitress.wasyncore.close_all(server._map))
         thread.join(DEADLINE)
-        server.task_dispatcher.shutdown()
 
 
 @contextmanager
