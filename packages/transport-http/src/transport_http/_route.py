@@ -83,8 +83,8 @@ class SessionRoute:
         request = requests.Request("POST", url, headers=dict(self._headers), data=body, **self._options)
         prepared = self._session.prepare_request(request)
         if one_way:
-            told = prepared.headers.get("Prefer")
-            prepared.headers["Prefer"] = f"{told}, {_ONE_WAY}" if told else _ONE_WAY
+            told: Any = prepared.headers.get("Prefer")
+            prepared.headers["Prefer"] = f"{_as_text(told)}, {_ONE_WAY}" if told else _ONE_WAY
         return prepared
 
     def post(self, url: str, body: bytes, *, one_way: bool) -> Answer:
@@ -123,7 +123,7 @@ class PoolRoute(SessionRoute):
         self._adapter = adapter
         self._target: str = self._adapter.request_url(self._request, self._proxies)
         self._pool = self._find_pool()
-        self._heads = [dict(self.prepare(self.url, b"", one_way=one_way).headers.items()) for one_way in (False, True)]
+        self._heads = [_plain(self.prepare(self.url, b"", one_way=one_way).headers) for one_way in (False, True)]
 
     @staticmethod
     def suits(session: requests.Session, options: Mapping[str, Any], endpoint: str) -> bool:
@@ -142,7 +142,7 @@ class PoolRoute(SessionRoute):
         if url != self.url or len(jar):
             request = self.prepare(url, body, one_way=one_way)
             target = self._adapter.request_url(request, self._proxies)
-            headers = dict(request.headers.items())
+            headers = _plain(request.headers)
         response = self._pool.urlopen(
             "POST",
             target,
@@ -178,6 +178,15 @@ class PoolRoute(SessionRoute):
 
 def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
+
+
+def _as_text(value: Any) -> str:
+    # requests takes bytes as well.
+    return value if isinstance(value, str) else str(value, "latin-1")
+
+
+def _plain(headers: Mapping[str, Any]) -> dict[str, str]:
+    return {name: _as_text(value) for name, value in headers.items()}
 
 
 def _piece_size(headers: Mapping[str, str]) -> int:
