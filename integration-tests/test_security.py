@@ -1,6 +1,7 @@
 """Who is let in: keys on ZeroMQ, certificates over HTTP, origins of web pages. And what the logs keep to themselves."""
 
 import logging
+import os
 import shutil
 import ssl
 from collections.abc import Generator, Iterator
@@ -188,7 +189,8 @@ def test_wrong_certificate_is_refused_and_nothing_is_delivered(
 def browser() -> str:
     found = chromium()
     if found is None:
-        pytest.fail("no Chromium on this machine, and only a browser can tell: install the package 'chromium'")
+        without = pytest.fail if "CI" in os.environ else pytest.skip
+        without("no Chromium on this machine, and only a browser can tell: install the package 'chromium'")
     return found
 
 
