@@ -64,8 +64,8 @@ class SharedRouter:
         """
         if not self._held.acquire(False) and not acquire(self._held, remaining(end)):
             raise zmq.Again
-        self._receiver = get_ident()
         try:
+            self._receiver = get_ident()
             while not self._closing:
                 # The routing id, which ZMQ_ROUTER always has in front of what the peer has sent.
                 envelope = [self._timed.receive_bytes(None if end is None else remaining(end))]
