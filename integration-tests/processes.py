@@ -2,11 +2,12 @@
 
 import os
 import selectors
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tasks import DEADLINE
@@ -73,8 +74,9 @@ class Process:
         return self._popen.wait(deadline)
 
     def kill(self) -> None:
-        """Kill it, as nothing can prevent, and wait until it is gone."""
-        self._popen.kill()
+        """Kill it and what it has started, as nothing can prevent, and wait until it is gone."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)  # it leads a session of its own
         self._popen.wait(DEADLINE)
 
     def close(self) -> None:

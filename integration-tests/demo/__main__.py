@@ -13,7 +13,7 @@ from pathlib import Path
 from transport_base import TransportError
 
 from ._display import display
-from ._exchange import Exchange, Tally
+from ._exchange import Exchange
 from ._messages import FileInput, Input, InputError, OwnInput
 from ._wires import WIRES, ServerError
 
@@ -56,19 +56,22 @@ def main() -> int:
 def _run(source: Input) -> int:
     shown = display()
     shown.start(source)
-    results: dict[str, Tally] = {}
+    intact = True
     for wire, connected in WIRES.items():
         try:
             with connected() as client, Exchange(client, source) as exchange:
                 with shown.progress(wire, source.messages) as tell:
                     while not exchange.wait(_GLANCE):
                         tell(exchange.done)
-                results[wire] = exchange.tally()
+                tally = exchange.tally()
         except TransportError as exc:
             print(f"demo: {wire}: {exc}", file=sys.stderr)
-            return 1
-    shown.finish(results)
-    return 0 if all(tally.intact == tally.messages for tally in results.values()) else 1
+            intact = False
+        else:
+            shown.result(wire, tally)
+            intact = intact and tally.intact == tally.messages
+    shown.finish()
+    return 0 if intact else 1
 
 
 if __name__ == "__main__":

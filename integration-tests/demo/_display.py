@@ -18,8 +18,12 @@ class Display(Protocol):
         """Show how far *wire* is, which the function that the context manager gives is told from time to time."""
         ...
 
-    def finish(self, results: dict[str, Tally]) -> None:
-        """Show what came of it."""
+    def result(self, wire: str, tally: Tally) -> None:
+        """Take what came of one wire."""
+        ...
+
+    def finish(self) -> None:
+        """Show what is not shown yet."""
         ...
 
 
@@ -40,14 +44,16 @@ class _Lines:
     def progress(self, wire: str, total: int) -> Generator[Callable[[int], None]]:
         yield lambda done: None
 
-    def finish(self, results: dict[str, Tally]) -> None:
-        for wire, tally in results.items():
-            print(
-                f"{wire}: {tally.messages} messages, {tally.message_bytes} bytes, "
-                f"median {_milliseconds(tally.percentile(50))}, 99th percentile {_milliseconds(tally.percentile(99))}, "
-                f"{_verdict(tally)}",
-                flush=True,
-            )
+    def result(self, wire: str, tally: Tally) -> None:
+        print(
+            f"{wire}: {tally.messages} messages, {tally.message_bytes} bytes, "
+            f"median {_milliseconds(tally.percentile(50))}, 99th percentile {_milliseconds(tally.percentile(99))}, "
+            f"{_verdict(tally)}",
+            flush=True,
+        )
+
+    def finish(self) -> None:
+        """Do nothing: each line was printed as it came."""
 
 
 class _Terminal:
@@ -56,6 +62,7 @@ class _Terminal:
         from rich.console import Console  # noqa: PLC0415
 
         self._console = Console(highlight=False)
+        self._results: dict[str, Tally] = {}
 
     def start(self, source: Input) -> None:
         self._console.print(
@@ -71,14 +78,17 @@ class _Terminal:
             task = progress.add_task(wire, total=total)
             yield lambda done: progress.update(task, completed=done)
 
-    def finish(self, results: dict[str, Tally]) -> None:
+    def result(self, wire: str, tally: Tally) -> None:
+        self._results[wire] = tally
+
+    def finish(self) -> None:
         from rich.table import Table  # noqa: PLC0415
 
         table = Table("Transport")
         for heading in ("Messages", "Bytes", "Median", "99th percentile"):
             table.add_column(heading, justify="right")
         table.add_column("Replies")
-        for wire, tally in results.items():
+        for wire, tally in self._results.items():
             table.add_row(
                 wire,
                 f"{tally.messages:,}",

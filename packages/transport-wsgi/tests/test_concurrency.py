@@ -151,7 +151,7 @@ def test_what_is_no_context_is_a_context_error(context: Any) -> None:
 def test_the_reply_is_judged_before_the_state_and_that_before_the_context() -> None:
     transport = WsgiServerTransport()
     transport.close()
-    with pytest.raises(TypeError, match="reply is a bytes, expected str"):
+    with pytest.raises(TypeError, match="reply is of type bytes, expected str"):
         transport.send_reply(PendingReply(), b"hello")  # type: ignore[arg-type]
     with pytest.raises(TransportClosedError):
         transport.send_reply(PendingReply(), "hello")

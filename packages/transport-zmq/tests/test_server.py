@@ -124,7 +124,7 @@ def test_a_context_of_another_server_is_refused_and_stays_good(context: Context,
 
 @pytest.mark.parametrize("value", [None, 42, [b"id", b""], "x"], ids=["none", "int", "list", "str"])
 def test_what_is_no_context_is_refused(server: ZmqServerTransport, value: Any) -> None:
-    with pytest.raises(TransportContextError, match="expected one to be answered yet"):
+    with pytest.raises(TransportContextError, match="expected an envelope that this server gave"):
         server.send_reply(value, "x")
 
 
@@ -136,7 +136,7 @@ def test_what_is_no_reply_is_refused_and_leaves_the_context_good(context: Contex
         for value in values:
             with pytest.raises(TypeError, match="expected str"):
                 server.send_reply(envelope, value)
-        with pytest.raises(ValueError, match="surrogates not allowed"):
+        with pytest.raises(ValueError, match="lone surrogate at index 0"):
             server.send_reply(envelope, "\udfff")
         server.send_reply(envelope, "good")
         assert peer.recv_multipart() == [b"", b"good"]

@@ -106,7 +106,12 @@ class HttpPostClientTransport:
         """
         if not isinstance(message, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a type checker
             raise TypeError(f"message is of type {type(message).__name__}, expected str")
-        body = message.encode()
+        try:
+            body = message.encode()
+        except UnicodeEncodeError as exc:
+            raise ValueError(
+                f"message has a lone surrogate at index {exc.start}, expected text with a UTF-8 form"
+            ) from exc
         call = _call.Call(self._timeout, self._allowance)
         self._leave_parent()
         # Added before it is looked whether the client is closed, as close() does the two in the other order.

@@ -33,7 +33,8 @@ def translate(failure: BaseException, endpoint: str, timeout: float | None) -> T
             f"no reply from {endpoint} within {timeout} s; {_NOT_SENT if connecting else _SENT}"
         )
     if any(isinstance(c, _UNREACHED) for c in causes):
-        return TransportConnectionError(f"{endpoint} can't be reached, {what}")
+        by_proxy = " through its proxy" if any(isinstance(c, u.ProxyError) for c in causes) else ""
+        return TransportConnectionError(f"{endpoint} can't be reached{by_proxy}, {what}")
     if any(_is_malformed(c) for c in causes):
         return TransportProtocolError(f"{endpoint} answered with what is not HTTP, {what}")
     return TransportConnectionError(f"connection to {endpoint} broke, {what}; {_SENT}")

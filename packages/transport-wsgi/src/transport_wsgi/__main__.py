@@ -24,8 +24,8 @@ class _SilentHandler(WSGIRequestHandler):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command that *arguments* name; return the exit status."""
     parser = argparse.ArgumentParser(prog=f"python -m {__package__}", description="Messages over WSGI.")
-    commands = parser.add_subparsers(dest="command", required=True)
-    echo_parser = commands.add_parser("echo", help="answer every message with itself, until Ctrl-C")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    echo_parser = commands.add_parser("echo", help="answer each message with itself, until Ctrl-C or SIGTERM")
     echo_parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (%(default)s)")
     echo_parser.add_argument("--port", type=_port, required=True, help="the port to listen on; 0 takes a free one")
     options = parser.parse_args(arguments)
@@ -33,27 +33,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Started in the background, a shell may have told this process to ignore Ctrl-C.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.default_int_handler)
-        return _echo(options.host, options.port)
-    except KeyboardInterrupt:
-        return 0
-
-
-def _echo(host: str, port: int) -> int:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        # Not left to make_server, which ends the process when the port is taken.
-        listener = socket.create_server((host, port), family=family)
+        _echo(options.host, options.port)
     except OSError as exc:
-        sys.stderr.write(f"cannot listen on {host} port {port}: {exc.strerror or exc}\n")
+        reason = (exc.strerror or str(exc)).partition(" (while")[0]  # the rest tells the address again
+        print(f"{parser.prog}: cannot listen on {options.host} port {options.port} ({reason})", file=sys.stderr)
         return 1
-    with listener, WsgiServerTransport() as transport:
+    except KeyboardInterrupt:
+        pass
+    return 0
+
+
+def _echo(host: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # The listener is not left to make_server, which ends the process when the port is taken.
+    with socket.create_server((host, port), family=family) as listener, WsgiServerTransport() as transport:
         server = make_server(host, port, transport, threaded=True, request_handler=_SilentHandler, fd=listener.fileno())
         threading.Thread(target=serve, args=(transport, _echoed), daemon=True).start()
         shown = f"[{host}]" if family == socket.AF_INET6 else host
         sys.stdout.write(f"http://{shown}:{server.port}/\n")
         sys.stdout.flush()
         server.serve_forever()
-    return 0
 
 
 def _echoed(message: str) -> str:

@@ -155,8 +155,8 @@ class WsgiServerTransport:
 
 def _encoded(reply: object) -> bytes:
     if not isinstance(reply, str):
-        raise TypeError(f"reply is a {type(reply).__name__}, expected str")
+        raise TypeError(f"reply is of type {type(reply).__name__}, expected str")
     try:
         return reply.encode()
     except UnicodeEncodeError as exc:
-        raise ValueError(f"reply has no UTF-8 form: lone surrogate at index {exc.start}") from exc
+        raise ValueError(f"reply has a lone surrogate at index {exc.start}, expected text with a UTF-8 form") from exc

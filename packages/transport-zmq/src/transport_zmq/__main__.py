@@ -15,13 +15,15 @@ from ._server import ZmqServerTransport
 def main() -> int:
     """Run the command line; return the exit status."""
     parser = argparse.ArgumentParser(prog=f"python -m {__package__}", description="Messages over ZeroMQ.")
-    commands = parser.add_subparsers(dest="command", required=True)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     echo = commands.add_parser("echo", help="answer each message with itself, until Ctrl-C or SIGTERM")
-    echo.add_argument("endpoint", help="where to listen, such as tcp://127.0.0.1:5555 or tcp://127.0.0.1:*")
+    echo.add_argument(
+        "endpoint", metavar="ENDPOINT", help="where to listen, such as tcp://127.0.0.1:5555 or tcp://127.0.0.1:*"
+    )
     send = commands.add_parser("send", help="send a message and print the reply")
-    send.add_argument("endpoint", help="where the server listens")
-    send.add_argument("message", help="the message; - reads standard input")
-    send.add_argument("--timeout", type=float, metavar="SECONDS", help="for the whole call (default: wait for ever)")
+    send.add_argument("endpoint", metavar="ENDPOINT", help="where the server listens, such as tcp://127.0.0.1:5555")
+    send.add_argument("message", metavar="MESSAGE", help="the message; - reads standard input")
+    send.add_argument("--timeout", type=float, default=30, metavar="SECONDS", help="for the whole call (%(default)s)")
     arguments = parser.parse_args()
     try:
         if arguments.command == "echo":
@@ -49,10 +51,17 @@ def _echo(endpoint: str) -> None:
 
 
 def _send(endpoint: str, message: str, timeout: float | None) -> None:
-    text = sys.stdin.buffer.read().decode() if message == "-" else message
+    text = _standard_input() if message == "-" else message
     with zmq.Context() as context, ZmqClientTransport.create(context, endpoint, timeout) as client:
         reply = client.send_message(text)
     sys.stdout.buffer.write(reply.encode() + b"\n")
+
+
+def _standard_input() -> str:
+    try:
+        return sys.stdin.buffer.read().decode()
+    except UnicodeDecodeError as exc:
+        raise ValueError(f"standard input is not UTF-8 at byte {exc.start}, expected text") from exc
 
 
 if __name__ == "__main__":

@@ -141,8 +141,8 @@ class ZmqClientTransport:
         Raises:
             TypeError: *message* is not a ``str``; nothing was sent.
             ValueError: *message* has no UTF-8 form; nothing was sent.
-            TransportTimeoutError: no reply in time. The error tells whether the message had been sent; if
-                so, the server may have handled it.
+            TransportTimeoutError: no reply in time, from a server that may have handled the message, or is not
+                there at all: libzmq does not tell. For a one-way message, no connection in time; it was not sent.
             TransportProtocolError: the reply is not one frame of UTF-8. The server has handled the message.
             TransportClosedError: the client was closed, before the call or during it.
             TransportError: this process is a fork of the one that made the client.
@@ -152,8 +152,8 @@ class ZmqClientTransport:
         try:
             # Encoded in the call, so that no name here keeps a large message alive until the reply is there.
             if expect_reply:
-                return self._calls.request(encode(message))
-            self._calls.tell(encode(message))
+                return self._calls.request(encode("message", message))
+            self._calls.tell(encode("message", message))
         except zmq.ZMQError as exc:
             raise translated(exc, f"calling {self._endpoint}") from exc
         return None

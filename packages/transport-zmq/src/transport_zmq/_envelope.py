@@ -15,16 +15,14 @@ class Envelope:
 class OpenEnvelope(Envelope):
     """The :class:`Envelope` as the server sees it."""
 
-    __slots__ = ("_frames", "_server")
+    __slots__ = ("_frames", "server")
 
     def __init__(self, server: object, frames: list[bytes]) -> None:
-        self._server = server
+        self.server = server
         self._frames = frames
 
-    def claim(self, server: object) -> list[bytes] | None:
-        """Return the frames, once in a lifetime and to *server* alone; ``None`` after that."""
-        if self._server is not server:
-            return None
+    def claim(self) -> list[bytes] | None:
+        """Return the frames, once in a lifetime; ``None`` after that."""
         try:
             frames = self._frames
             del self._frames  # succeeds once, whichever threads try it

@@ -152,14 +152,16 @@ class ZmqServerTransport:
             TransportClosedError: the server was closed.
             TransportError: this process is a fork of the one that made the server.
         """
-        data = encode(reply)
+        data = encode("reply", reply)
         if self._closed or self._origin.left:
             raise self._unusable()
-        envelope = context.claim(self) if isinstance(context, OpenEnvelope) else None
-        if envelope is None:
+        if not isinstance(context, OpenEnvelope) or context.server is not self:
             raise TransportContextError(
-                f"context {context!r} was answered already or is another server's, expected one to be answered yet"
+                f"context is a {type(context).__name__} from elsewhere, expected an envelope that this server gave"
             )
+        envelope = context.claim()
+        if envelope is None:
+            raise TransportContextError("context was answered before, expected one that was not")
         try:
             self._router.send(envelope, data)
         except zmq.ZMQError as exc:

@@ -15,8 +15,11 @@ LARGE = 200_000
 decode = cast("Callable[[zmq.Frame, str], str]", str)
 
 
-def encode(message: str) -> bytes:
-    """Return *message* as UTF-8; ``TypeError`` when it is no ``str``, ``ValueError`` when it has no such form."""
-    if not isinstance(message, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers need not be typed
-        raise TypeError(f"message is of type {type(message).__name__}, expected str")
-    return message.encode()
+def encode(what: str, text: str) -> bytes:
+    """Return *text* as UTF-8; ``TypeError`` or ``ValueError`` about *what* it is when it is no such text."""
+    if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers need not be typed
+        raise TypeError(f"{what} is of type {type(text).__name__}, expected str")
+    try:
+        return text.encode()
+    except UnicodeEncodeError as exc:
+        raise ValueError(f"{what} has a lone surrogate at index {exc.start}, expected text with a UTF-8 form") from exc
