@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from typing import Any
 
 import pytest
 
@@ -162,3 +163,80 @@ def test_a_body_without_any_announcement_is_read_if_its_end_is_marked(ask: Ask, 
     """HTTP/2 needs neither header."""
     with answering(WsgiServerTransport()) as transport:
         assert ask(transport, b"hello", CONTENT_LENGTH=None, wsgi_input_terminated=True)[2] == b"hello"
+
+
+class Raising:
+    """A body whose stream has ``read`` alone, and raises what it was made with."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def read(self, size: int, /) -> bytes:
+        raise self._error
+
+
+class Generous(io.BytesIO):
+    """A body whose stream gives more than it was asked for."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        return super().read()
+
+
+class ReadOnly(io.RawIOBase):
+    """A body whose stream has a ``readinto`` that does not work."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = io.BytesIO(body)
+
+    def read(self, size: int = -1, /) -> bytes:
+        return self._body.read(size)
+
+    def readinto(self, buffer: object, /) -> int:
+        raise NotImplementedError
+
+
+ANNOUNCED = pytest.param({"CONTENT_LENGTH": "5"}, id="announced")
+CHUNKED = pytest.param(
+    {"CONTENT_LENGTH": None, "HTTP_TRANSFER_ENCODING": "chunked", "wsgi_input_terminated": True}, id="chunked"
+)
+
+
+@pytest.mark.parametrize("framing", [ANNOUNCED, CHUNKED])
+@pytest.mark.parametrize("error", [OSError, ValueError, EOFError, ConnectionResetError])
+def test_a_stream_that_raises_is_refused(ask: Ask, error: type[Exception], framing: dict[str, Any]) -> None:
+    transport = WsgiServerTransport()
+    assert ask(transport, wsgi_input=Raising(error("broken")), validated=False, **framing)[0] == 400
+    assert nothing_is_left(transport)
+
+
+@pytest.mark.parametrize("framing", [ANNOUNCED, CHUNKED])
+def test_a_stream_that_gives_more_than_was_asked_for_is_refused(ask: Ask, framing: dict[str, Any]) -> None:
+    """What is beyond the limit, or beyond this message, must not become part of it."""
+    transport = WsgiServerTransport(max_content_length=5)
+    assert ask(transport, wsgi_input=Generous(b"hello, world"), validated=False, **framing)[0] == 400
+    assert nothing_is_left(transport)
+
+
+@pytest.mark.parametrize("framing", [ANNOUNCED, CHUNKED])
+def test_a_stream_needs_nothing_but_read(ask: Ask, answering: Answering, framing: dict[str, Any]) -> None:
+    with answering(WsgiServerTransport()) as transport:
+        assert ask(transport, wsgi_input=ReadOnly(b"hello"), validated=False, **framing)[2] == b"hello"
+
+
+def test_small_pieces_are_not_copied_again_and_again(ask: Ask) -> None:
+    """Each piece is added in place: what was read before it stays where it is."""
+
+    class Piece(bytes):
+        def __add__(self, other: object, /) -> bytes:
+            raise AssertionError("the body was copied to add a piece")
+
+    class Pieces(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            return Piece(super().read(3))
+
+    transport = WsgiServerTransport()
+    answer = ask(
+        transport, b"hello, world", wsgi_input=Pieces(b"hello, world"), HTTP_PREFER="respond-async", validated=False
+    )
+    assert answer[0] == 202
+    assert transport.receive_message(timeout=0)[1] == "hello, world"

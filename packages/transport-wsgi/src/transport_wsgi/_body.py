@@ -3,12 +3,14 @@
 from wsgiref.types import InputStream, WSGIEnvironment
 
 from werkzeug.exceptions import ClientDisconnected
-from werkzeug.wsgi import LimitedStream
 
 from ._answers import BAD_LENGTH, BODY_CUT_SHORT, NOT_DECODED, NOT_UTF8, TOO_LARGE, Refusal
 
 # An announced length with more digits than this is too large for any limit; int() itself fails beyond 4300 digits.
 _MOST_DIGITS = 19
+
+# So many bytes are asked for at once: a stream may set aside room for all of them before the first one comes.
+_PIECE = 65_536
 
 
 def read_message(environ: WSGIEnvironment, max_content_length: int) -> str | Refusal:
@@ -21,8 +23,8 @@ def read_message(environ: WSGIEnvironment, max_content_length: int) -> str | Ref
     """
     try:
         body = _body(environ, max_content_length)
-    except (ClientDisconnected, OSError):
-        # OSError: broken connections, and what web servers raise for chunks that are none.
+    except (ClientDisconnected, EOFError, OSError, ValueError):
+        # Broken connections, and what web servers raise for chunks that are none.
         return BODY_CUT_SHORT
     if isinstance(body, Refusal):
         return body
@@ -32,26 +34,33 @@ def read_message(environ: WSGIEnvironment, max_content_length: int) -> str | Ref
         return NOT_UTF8
 
 
-def _body(environ: WSGIEnvironment, max_content_length: int) -> bytes | Refusal:
+def _body(environ: WSGIEnvironment, max_content_length: int) -> bytearray | Refusal:
     length = _announced_length(environ)
     if isinstance(length, Refusal):
         return length
     if length is not None:
-        return TOO_LARGE if length > max_content_length else _exactly(length, environ["wsgi.input"])
+        if length > max_content_length:
+            return TOO_LARGE
+        body = _read(environ["wsgi.input"], length)
+        return BODY_CUT_SHORT if len(body) < length else body
     if environ.get("wsgi.input_terminated"):
-        # One byte more than is allowed, as the stream does not tell that it was cut at its limit.
-        body = LimitedStream(environ["wsgi.input"], max_content_length + 1, is_max=True).readall()
+        # One byte more than is allowed, to tell a body that ends at the limit from one that goes on.
+        body = _read(environ["wsgi.input"], max_content_length + 1)
         return TOO_LARGE if len(body) > max_content_length else body
-    return NOT_DECODED if "HTTP_TRANSFER_ENCODING" in environ else b""
+    return NOT_DECODED if "HTTP_TRANSFER_ENCODING" in environ else bytearray()
 
 
-def _exactly(length: int, stream: InputStream) -> bytes | Refusal:
-    body = stream.read(length)
-    while len(body) < length:
-        more = stream.read(length - len(body))
-        if not more:
-            return BODY_CUT_SHORT
-        body += more
+def _read(stream: InputStream, most: int) -> bytearray:
+    # Only read() is used, as web servers need to give no more than that (PEP 3333).
+    body = bytearray()
+    while len(body) < most:
+        asked = min(most - len(body), _PIECE)
+        piece = stream.read(asked)
+        if not piece:
+            break
+        if len(piece) > asked:
+            raise ValueError(f"the web server gave {len(piece)} bytes of the body, expected {asked} at most")
+        body += piece
     return body
 
 
