@@ -19,7 +19,7 @@ class Request:
     body: bytes
 
 
-@dataclass
+@dataclass(eq=False)
 class Peer:
     """One accepted connection."""
 

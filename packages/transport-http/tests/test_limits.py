@@ -477,6 +477,70 @@ assert os.waitpid(child, 0)[1] == 0
     assert echo.accepted == 2
 
 
+def run_forking(code: str, url: str) -> None:
+    """Run *code* in a process of its own, which may fork."""
+    done = subprocess.run([sys.executable, "-c", code, url], timeout=30, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_no_thread_of_a_forked_child_talks_on_its_parents_connections(serve: Serve) -> None:
+    """The second thread calls while the first one is about to leave the parent's connections."""
+    seen: dict[Peer, set[bytes]] = {}
+
+    def script(peer: Peer) -> None:
+        while (request := peer.read_request()) is not None:
+            seen.setdefault(peer, set()).add(request.body)
+            peer.reply(request.body)
+
+    code = """
+import os, sys, threading
+from transport_http import HttpPostClientTransport
+client = HttpPostClientTransport(sys.argv[1], timeout=10)
+assert client.send_message("parent") == "parent"
+child = os.fork()
+if child:
+    assert os.waitpid(child, 0)[1] == 0
+    sys.exit()
+renew, replies = client._route.renew, []
+second = threading.Thread(target=lambda: replies.append(client.send_message("child")))
+def renew_late():
+    second.start()
+    second.join(0.5)
+    renew()
+client._route.renew = renew_late
+replies.append(client.send_message("child"))
+second.join(10)
+os._exit(replies != ["child", "child"])
+"""
+    run_forking(code, serve(script).url)
+    assert sorted(map(sorted, seen.values())) in ([[b"child"], [b"parent"]], [[b"child"], [b"child"], [b"parent"]])
+
+
+def test_a_forked_child_does_not_wait_for_a_lock_of_its_parents_threads(echo: Server) -> None:
+    code = """
+import gc, os, signal, sys, threading
+from transport_http import HttpPostClientTransport
+client = HttpPostClientTransport(sys.argv[1], timeout=10)
+assert client.send_message("parent") == "parent"
+pool, held = client._route._pool.pool, threading.Event()
+def hold():
+    with client._route._adapter.poolmanager.pools.lock, pool.mutex:
+        held.set()
+        threading.Event().wait(20)
+threading.Thread(target=hold, daemon=True).start()
+held.wait()
+child = os.fork()
+if child:
+    assert os.waitpid(child, 0)[1] == 0
+    os._exit(0)
+signal.alarm(5)
+assert client.send_message("child") == "child"
+gc.collect()
+client.close()
+"""
+    run_forking(code, echo.url)
+
+
 @pytest.fixture
 def tls_server(serve: Serve, tmp_path: Path) -> tuple[Server, str]:
     authority: Any = trustme.CA()  # it lacks some annotations

@@ -30,6 +30,12 @@ class BoundedAdapter(HTTPAdapter):
         super().init_poolmanager(connections, maxsize, block, **pool_kwargs)
         self.poolmanager.pool_classes_by_scheme = POOL_CLASSES
 
+    def renew(self) -> None:
+        """Start again without a connection, in a forked child; nothing that was there before is touched."""
+        # Not close(): a thread that only the parent has may have held a lock of the old managers.
+        self.init_poolmanager(self._pool_connections, self._pool_maxsize, self._pool_block)
+        self.proxy_manager: dict[str, Any] = {}
+
     def proxy_manager_for(self, proxy: str, **proxy_kwargs: Any) -> Any:
         # urllib3 leaves TCP_NODELAY off towards proxies: a large message then waits 40 ms for an acknowledgement.
         proxy_kwargs.setdefault("socket_options", HTTPConnection.default_socket_options)

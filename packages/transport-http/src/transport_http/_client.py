@@ -1,6 +1,5 @@
 """The client: one HTTP POST a message."""
 
-import os
 from types import TracebackType
 from typing import Literal, Self, Unpack, overload
 from urllib.parse import SplitResult, urljoin, urlsplit
@@ -12,6 +11,7 @@ from transport_base import TransportClosedError, TransportError, TransportProtoc
 from . import _call
 from ._errors import HttpStatusError
 from ._failures import FAILURES, translate
+from ._fork import Origin
 from ._options import RequestOptions, check_max_reply_bytes, check_options, check_timeout, without_secrets
 from ._reply import decode, decode_leniently, read_body, read_leniently
 from ._route import Answer
@@ -70,7 +70,7 @@ class HttpPostClientTransport:
         self._endpoint = without_secrets(self._route.url)
         # Only ever changed by single operations, each of which is atomic: no lock that a fork could leave locked.
         self._calls: set[_call.Call] = set()
-        self._pid = os.getpid()
+        self._origin = Origin()
         self._closed = False
 
     @overload
@@ -163,11 +163,14 @@ class HttpPostClientTransport:
 
     def _leave_parent(self) -> None:
         """In a forked child, leave to the parent the connections and calls that are its own."""
-        pid = os.getpid()
-        if pid != self._pid:
-            self._pid = pid
-            self._calls = set()
-            self._route.renew()
+        origin = self._origin
+        if origin.left:
+            # Whoever else calls waits here, until there is no way left to the parent's connections.
+            with origin.lock:
+                if origin.left:
+                    self._calls = set()
+                    self._route.renew()
+                    origin.left = False
 
     def _post(self, body: bytes, *, one_way: bool) -> Answer:
         """Post, and follow redirects that take the message along; return an answer with a status of 2xx."""

@@ -6,6 +6,7 @@ a second never runs into one. Here each operation gets the time that the call ha
 """
 
 import contextlib
+import queue
 import socket
 from collections.abc import Mapping
 from typing import Any
@@ -132,16 +133,45 @@ class BoundedHTTPSConnection(BoundedHTTPConnection, HTTPSConnection):
     """The same over TLS; the handshake has to keep to the time as well."""
 
 
+class _IdleConnections(queue.LifoQueue[Any]):
+    """
+    The idle connections of a pool, without a lock: each step is atomic.
+
+    urllib3 empties this queue when its pool is collected, and at exit. In a forked child that must not
+    wait for a lock which a thread of the parent held.
+    """
+
+    def __init__(self, maxsize: int = 0) -> None:
+        super().__init__(maxsize)
+        self._items: list[Any] = []
+
+    def qsize(self) -> int:
+        return len(self._items)
+
+    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
+        if 0 < self.maxsize <= len(self._items):
+            raise queue.Full
+        self._items.append(item)
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        try:
+            return self._items.pop()
+        except IndexError:
+            raise queue.Empty from None
+
+
 class BoundedHTTPConnectionPool(HTTPConnectionPool):
     """A pool of such connections."""
 
     ConnectionCls = BoundedHTTPConnection  # pyright: ignore[reportAssignmentType]  # so are urllib3's own
+    QueueCls = _IdleConnections
 
 
 class BoundedHTTPSConnectionPool(HTTPSConnectionPool):
     """A pool of such connections over TLS."""
 
     ConnectionCls = BoundedHTTPSConnection  # pyright: ignore[reportAssignmentType]  # so are urllib3's own
+    QueueCls = _IdleConnections
 
 
 POOL_CLASSES = {"http": BoundedHTTPConnectionPool, "https": BoundedHTTPSConnectionPool}

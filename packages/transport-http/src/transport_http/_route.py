@@ -95,14 +95,17 @@ class SessionRoute:
         return Answer(response.status_code, response.reason or "", response.headers, _timed_pieces(response), response)
 
     def renew(self) -> None:
-        """Start again without a connection; those that there were are left to whoever uses them."""
-        for adapter in self._session.adapters.values():
-            if isinstance(adapter, BoundedAdapter):
-                adapter.close()
+        """Start again without a connection; those that there were are left alone."""
+        for adapter in self._own_adapters():
+            adapter.renew()
 
     def close(self) -> None:
         """Close the connections that are not in use; those which are close when they come back."""
-        self.renew()
+        for adapter in self._own_adapters():
+            adapter.close()
+
+    def _own_adapters(self) -> list[BoundedAdapter]:
+        return [adapter for adapter in self._session.adapters.values() if isinstance(adapter, BoundedAdapter)]
 
 
 class PoolRoute(SessionRoute):
@@ -165,7 +168,7 @@ class PoolRoute(SessionRoute):
 
     def close(self) -> None:
         self._pool.close()
-        super().renew()
+        super().close()
 
     def _find_pool(self) -> urllib3.HTTPConnectionPool:
         adapter, verify, cert = self._adapter, self._settings["verify"], self._settings["cert"]
