@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from typing import Any
 
 import pytest
 
@@ -65,7 +66,25 @@ def test_a_message_that_wants_no_reply_is_accepted_at_once(ask: Ask, prefer: str
 
 
 @pytest.mark.parametrize(
-    "prefer", ["", "wait=10", "respond-asynchronously", 'x="a, respond-async, b"', "return=minimal"]
+    "prefer", ['respond-async=""', 'Respond-Async = "" ; why=not', 'wait=10, respond-async="";x="a=b"']
+)
+def test_an_empty_value_of_a_preference_is_the_same_as_none(ask: Ask, prefer: str) -> None:
+    """So RFC 7240, section 2 has it."""
+    assert ask(WsgiServerTransport(reply_timeout=0.01), b"hello", HTTP_PREFER=prefer)[0] == 202
+
+
+@pytest.mark.parametrize(
+    "prefer",
+    [
+        "",
+        "wait=10",
+        "respond-asynchronously",
+        'x="a, respond-async, b"',
+        "return=minimal",
+        "respond-async=no",
+        'respond-async=" "',
+        'x="";respond-async',
+    ],
 )
 def test_other_preferences_change_nothing(ask: Ask, answering: Answering, prefer: str) -> None:
     with answering(WsgiServerTransport()) as transport:
@@ -117,6 +136,23 @@ def test_a_context_let_go_of_is_a_500_at_once(ask: Ask) -> None:
         answer = pool.submit(ask, transport, b"hello")
         transport.receive_message(timeout=10)
         assert answer.result(10)[0] == 500
+
+
+@pytest.mark.parametrize("reply", [None, "a\ud800"], ids=["no-str", "lone-surrogate"])
+def test_an_error_of_a_reply_does_not_keep_its_context(ask: Ask, reply: Any) -> None:
+    """An error may be kept, by a log or a debugger, for longer than its context is meant to live."""
+    transport = WsgiServerTransport(reply_timeout=10)
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(ask, transport, b"hello")
+        context, _ = transport.receive_message(timeout=10)
+        kept: list[Exception] = []
+        try:
+            transport.send_reply(context, reply)
+        except (TypeError, ValueError) as exc:
+            kept.append(exc)
+        del context
+        assert answer.result(20)[0] == 500
+        assert kept
 
 
 def test_a_context_that_is_kept_keeps_its_request_waiting(ask: Ask) -> None:

@@ -26,10 +26,10 @@ class WsgiServerTransport:
     (gunicorn: leave ``preload_app`` off).
 
     Status 200 bears the reply; 202 tells that a message with ``Prefer: respond-async`` (RFC 7240) is queued
-    and its reply will be thrown away; 400 is for a body that is not UTF-8, or shorter than announced; 403 for
-    an origin not allowed; 405 for a method other than POST and OPTIONS; 413 for a body too large; 500 when the
-    context was let go unanswered; 503 when too many messages wait, or the transport was closed; 504 when
-    no reply came in time. All but 200 bear a short sentence. No message text is ever logged.
+    and its reply will be thrown away; 400 is for a body that is not UTF-8, shorter than announced, or not to be
+    read; 403 for an origin not allowed; 405 for a method other than POST and OPTIONS; 413 for a body too large;
+    500 when the context was let go unanswered; 503 when too many messages wait, or the transport was closed; 504
+    when no reply came in time. All but 200 bear a short sentence. No message text is ever logged.
 
     Args:
         max_content_length: the largest message taken, in bytes.
@@ -124,7 +124,13 @@ class WsgiServerTransport:
             TransportClosedError: the transport was closed.
             TransportContextError: *context* was answered before, or is not one that this transport gave.
         """
-        self._exchange.answer(context, _encoded(reply))
+        try:
+            encoded = _encoded(reply)
+        except (TypeError, ValueError):
+            # Whoever keeps the error keeps this frame: it must not keep the context, and its client waiting.
+            del context
+            raise
+        self._exchange.answer(context, encoded)
 
     def close(self) -> None:
         """
