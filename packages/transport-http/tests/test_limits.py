@@ -156,6 +156,43 @@ def test_bytes_after_a_reply_are_not_taken_for_the_next_one(serve: Serve) -> Non
 
 
 @pytest.mark.parametrize(
+    "answer",
+    [
+        b"Set-Cookie: a" + b" " * 16_000 + b"x=b\r\n",
+        b"A: " + b"x \t" * 5_000 + b"\r\n",
+    ],
+    ids=["blanks", "tabs"],
+)
+def test_a_head_of_blanks_costs_no_more_than_its_length(serve: Serve, answer: bytes) -> None:
+    data = b"HTTP/1.1 200 OK\r\n" + answer * 3 + b"Content-Length: 2\r\n\r\nok"
+    server = misbehave_once(serve, say(data))
+    with HttpPostClientTransport(server.url, timeout=5) as client:
+        start = time.thread_time()
+        assert client.send_message("?") == "ok"
+        assert time.thread_time() - start < 0.5
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"A: " + b"x" * 17_000 + b"\r\n",
+        (b"A: " + b"x" * 10_000 + b"\r\n") * 7,
+        b"A: b\r\n" + (b" " + b"x" * 1000 + b"\r\n") * 70,
+        b'Content-Type: text/plain; x="' + b";" * 2000 + b"\r\n",
+    ],
+    ids=["line", "lines", "folded", "content-type"],
+)
+def test_a_head_that_is_too_long_is_a_protocol_error(serve: Serve, head: bytes) -> None:
+    server = misbehave_once(
+        serve, say(b"HTTP/1.1 200 OK\r\n" + head + b"Connection: close\r\nContent-Length: 2\r\n\r\nok")
+    )
+    with HttpPostClientTransport(server.url, timeout=5) as client:
+        with pytest.raises(TransportProtocolError):
+            client.send_message("?")
+        assert client.send_message("on") == "on"
+
+
+@pytest.mark.parametrize(
     "data",
     [
         b"",
@@ -164,8 +201,23 @@ def test_bytes_after_a_reply_are_not_taken_for_the_next_one(serve: Serve) -> Non
         HEAD + b"x" * 999,
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n",
+        CHUNKED + b"2\r\nab\r\n0",
+        CHUNKED + b"2\r\nab\r\n00",
+        CHUNKED + b"2\r\nab\r\n5",
+        CHUNKED + b"2\r\nab\r\n0\r",
     ],
-    ids=["nothing", "status-line", "header", "body", "in-a-chunk", "between-chunks"],
+    ids=[
+        "nothing",
+        "status-line",
+        "header",
+        "body",
+        "in-a-chunk",
+        "between-chunks",
+        "in-the-last-size",
+        "in-a-size-that-looks-like-the-last",
+        "in-a-size",
+        "between-cr-and-lf",
+    ],
 )
 def test_a_reply_that_breaks_off_is_a_connection_error(serve: Serve, data: bytes) -> None:
     server = misbehave_once(serve, say(data))

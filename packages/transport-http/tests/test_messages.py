@@ -154,6 +154,29 @@ def test_a_reply_that_is_no_text_is_a_protocol_error(serve: Serve, content_type:
         assert client.send_message("on") == "on"
 
 
+@pytest.mark.parametrize(
+    ("charset", "body"),
+    [
+        ("punycode", b"-" + b"a" * 1_000_000),
+        ("PunyCode", b"a"),
+        ("idna", b"xn--a"),
+        ("utf-7", b"+2AA-"),
+        ("unicode_escape", rb"\ud800"),
+        ("unicode-escape", b"a"),
+        ("raw_unicode_escape", rb"\ud800"),
+        ("undefined", b"a"),
+        ("rot13", b"a"),
+    ],
+)
+def test_a_charset_that_is_no_plain_text_is_refused_by_name(serve: Serve, charset: str, body: bytes) -> None:
+    server = serve(say(response(body, f"Content-Type: text/plain; charset={charset}")))
+    with (
+        HttpPostClientTransport(server.url, timeout=5) as client,
+        pytest.raises(TransportProtocolError, match=f"charset is {charset.lower()!r}"),
+    ):
+        client.send_message("?")
+
+
 def test_a_reply_without_content_is_empty(serve: Serve) -> None:
     def script(peer: Peer) -> None:
         peer.read_request()

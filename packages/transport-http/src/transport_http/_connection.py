@@ -148,12 +148,12 @@ class _IdleConnections(queue.LifoQueue[Any]):
     def qsize(self) -> int:
         return len(self._items)
 
-    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
+    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:  # noqa: ARG002
         if 0 < self.maxsize <= len(self._items):
             raise queue.Full
         self._items.append(item)
 
-    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:  # noqa: ARG002
         try:
             return self._items.pop()
         except IndexError:

@@ -1,5 +1,7 @@
 """From the body of a response to the text of a reply."""
 
+import codecs
+import re
 from collections.abc import Callable, Iterable, Mapping
 from email.message import Message
 from functools import lru_cache
@@ -9,6 +11,14 @@ from urllib3.response import HTTPResponse
 from transport_base import TransportProtocolError
 
 from ._failures import FAILURES
+
+# The parser of its parameters takes the square of their number.
+_MAX_CONTENT_TYPE = 1024
+
+# Python decodes these too, but they write text in other text; some take the square of its length to be read.
+_NO_CHARSETS = {"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7"}
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 _CODINGS = {"", "identity", *HTTPResponse.CONTENT_DECODERS}
 
@@ -60,30 +70,54 @@ def decode(headers: Mapping[str, str], body: bytes) -> str:
     Return the text of *body*: UTF-8, or the charset that its Content-Type names.
 
     Raises:
-        TransportProtocolError: the charset is not known, or *body* is not in it.
+        TransportProtocolError: the charset is not one to take, or *body* is not in it.
     """
-    charset = _charset(headers.get("Content-Type", ""))
     try:
-        return str(body, charset)
+        charset = _charset(headers.get("Content-Type", ""))
+    except ValueError as exc:
+        raise TransportProtocolError(str(exc)) from exc
+    try:
+        text = str(body, charset)
     except UnicodeError as exc:
         raise TransportProtocolError(f"the reply is not in {charset}: {_position(exc)}") from exc
     except (LookupError, ValueError) as exc:
         raise TransportProtocolError(f"the reply's charset is {charset!r}, expected a known one such as utf-8") from exc
+    if charset != "utf-8" and _SURROGATE.search(text):
+        raise TransportProtocolError(f"the reply in {charset} has a lone surrogate, expected text with a UTF-8 form")
+    return text
 
 
 def decode_leniently(headers: Mapping[str, str], body: bytes) -> str:
     """Return *body* as text at any price: what is no text is replaced."""
     try:
-        return str(body, _charset(headers.get("Content-Type", "")), "replace")
+        text = str(body, _charset(headers.get("Content-Type", "")), "replace")
     except (LookupError, ValueError):
-        return str(body, "utf-8", "replace")
+        text = str(body, "utf-8", "replace")
+    return _SURROGATE.sub("\ufffd", text)
 
 
 @lru_cache(maxsize=64)
 def _charset(content_type: str) -> str:
+    """
+    Return the name of the charset, of a kind that takes no longer than others.
+
+    Raises:
+        ValueError: it is of another kind, or *content_type* is too long to look at.
+    """
+    if len(content_type) > _MAX_CONTENT_TYPE:
+        raise ValueError(
+            f"the reply's content-type has {len(content_type)} characters, expected {_MAX_CONTENT_TYPE} at most"
+        )
     message = Message()
     message["Content-Type"] = content_type
-    return message.get_content_charset("utf-8")
+    charset = message.get_content_charset("utf-8")
+    try:
+        name = codecs.lookup(charset).name
+    except (LookupError, ValueError):
+        return charset
+    if name.replace("_", "-") in _NO_CHARSETS:
+        raise ValueError(f"the reply's charset is {charset!r}, expected one of text such as utf-8")
+    return charset
 
 
 def _position(exc: UnicodeError) -> str:

@@ -18,14 +18,16 @@ from ._call import Call, current_call
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-# The limits of http.client, for a line and for a head. The third has no precedent: there is little to say in between.
-_MAX_LINE = 65_536
+# A quarter of what http.client takes for a line. Servers and proxies themselves stop at 8 or 16 KiB for a head.
+_MAX_LINE = 16_384
+_MAX_HEAD = 65_536
 _MAX_HEADERS = 100
 _MAX_INTERIM = 20
 
-# RFC 9112, sections 4 and 5. A lone LF ends a line too (section 2.2).
-_STATUS_LINE = re.compile(rb"HTTP/1\.([0-9]) +([1-9][0-9][0-9])(?:[ \t]+([^\r\n]*?))?[ \t]*\r?\n")
-_FIELD_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([^\r\n\x00]*?)[ \t]*\r?\n")
+# RFC 9112, sections 4 and 5. The white space at a line's end, and the LF or CR LF, are taken off before:
+# a pattern that looks for them takes the square of their number.
+_STATUS_LINE = re.compile(rb"HTTP/1\.([0-9]) +([1-9][0-9][0-9])(?:[ \t]+([^\r\n]*))?")
+_FIELD_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([^\r\n\x00]*)")
 
 
 class BoundedResponse(HTTPResponse):
@@ -82,7 +84,8 @@ class BoundedResponse(HTTPResponse):
             self.will_close = True
 
     def _read_status_line(self) -> tuple[bool, int, str]:
-        line = self._read_line()
+        self._head_left = _MAX_HEAD
+        line = _bare(self._read_line())
         match = _STATUS_LINE.fullmatch(line)
         if match is None:
             raise BadStatusLine(repr(line[:100]))
@@ -96,7 +99,7 @@ class BoundedResponse(HTTPResponse):
                 name, value = fields[-1]
                 fields[-1] = name, f"{value} {str(line.strip(), 'latin-1')}"
                 continue
-            match = _FIELD_LINE.fullmatch(line)
+            match = _FIELD_LINE.fullmatch(_bare(line))
             if match is None:
                 raise HTTPException(f"malformed header line {line[:100]!r}")
             if len(fields) == _MAX_HEADERS:
@@ -109,9 +112,18 @@ class BoundedResponse(HTTPResponse):
 
     def _read_line(self) -> bytes:
         line = self.fp.readline()
-        if not line.endswith(b"\n"):
+        self._head_left -= len(line)
+        if self._head_left < 0:
+            raise LineTooLong("head")
+        if not line:
             raise RemoteDisconnected("the server closed the connection within the head of its response")
         return line
+
+
+def _bare(line: bytes) -> bytes:
+    """Return *line* without its end, and the white space before that."""
+    line = line[: -2 if line.endswith(b"\r\n") else -1]
+    return line.rstrip(b" \t")
 
 
 def _content_length(headers: HTTPMessage) -> int | None:
@@ -187,9 +199,13 @@ class _Stream(io.BufferedReader):
         self._source = source
 
     def readline(self, size: int | None = -1, /) -> bytes:
-        line = super().readline(_MAX_LINE + 1 if size is None or size < 0 else size)
+        limit = _MAX_LINE + 1 if size is None or size < 0 else size
+        line = super().readline(limit)
         if len(line) > _MAX_LINE:
             raise LineTooLong("line")
+        # Half a line can look like a whole one: half a chunk's size is a number too.
+        if line and len(line) < limit and not line.endswith(b"\n"):
+            raise RemoteDisconnected("the server closed the connection within a line of its response")
         return line
 
     def close(self) -> None:
