@@ -3,6 +3,7 @@
 import asyncio
 import math
 import socket as sockets
+import threading
 from collections.abc import Generator
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 import zmq
 import zmq.asyncio
 
-from transport_base import TransportClosedError, TransportConnectionError
+from transport_base import TransportClosedError, TransportConnectionError, TransportError
 from transport_zmq import ZmqClientTransport, ZmqServerTransport
 
 Context = zmq.Context[zmq.Socket[bytes]]
@@ -145,7 +146,7 @@ def test_a_timeout_that_is_no_number_is_refused(context: Context, server: ZmqSer
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
 def test_a_size_that_is_no_size_is_refused(context: Context, transport: Any) -> None:
-    with pytest.raises(ValueError, match="expected 0 or more"):
+    with pytest.raises(ValueError, match="expected 0 to"):
         transport.create(context, "tcp://127.0.0.1:*", max_message_bytes=-1)
     with pytest.raises(TypeError, match="expected an int"):
         transport.create(context, "tcp://127.0.0.1:*", max_message_bytes=1.5)
@@ -160,3 +161,47 @@ def test_an_unknown_argument_is_refused(context: Context, transport: Any) -> Non
 def test_an_infinite_timeout_is_none(context: Context, echo: ZmqServerTransport) -> None:
     with ZmqClientTransport.create(context, echo.endpoint, timeout=math.inf) as client:
         assert client.send_message("x") == "x"
+
+
+@pytest.mark.parametrize("timeout", [1e306, 10**400], ids=["float", "int"])
+def test_a_timeout_beyond_any_clock_is_none(context: Context, echo: ZmqServerTransport, timeout: float) -> None:
+    with ZmqClientTransport.create(context, echo.endpoint, timeout) as client:
+        assert client.send_message("x") == "x"
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize("options", [5, [(1, 2)]], ids=["int", "pairs"])
+def test_options_that_are_no_mapping_are_refused(context: Context, transport: Any, options: Any) -> None:
+    with pytest.raises(TypeError, match="expected a mapping"):
+        transport.create(context, "tcp://127.0.0.1:*", socket_options=options)
+
+
+def test_a_size_that_libzmq_can_not_hold_is_refused(context: Context) -> None:
+    with pytest.raises(ValueError, match=f"is {2**63}, expected"):
+        ZmqServerTransport.create(context, "tcp://127.0.0.1:*", max_message_bytes=2**63)
+
+
+@pytest.mark.parametrize(("transport", "kind"), [(ZmqServerTransport, zmq.ROUTER), (ZmqClientTransport, zmq.REQ)])
+def test_a_socket_of_a_context_that_was_terminated_is_told(transport: Any, kind: zmq.SocketType) -> None:
+    context: Context = zmq.Context()
+    socket = context.socket(kind)
+    terminating = threading.Thread(target=context.term)
+    terminating.start()
+    try:
+        while True:  # until the context refuses
+            try:
+                socket.get(zmq.EVENTS)
+            except zmq.ContextTerminated:
+                break
+        with pytest.raises(TransportClosedError):
+            transport(socket)
+    finally:
+        socket.close(0)
+        terminating.join(10)
+
+
+def test_a_server_that_can_not_be_set_up_leaves_no_socket() -> None:
+    with zmq.Context() as context:
+        context.max_sockets = 1
+        with pytest.raises(TransportError):
+            ZmqServerTransport.create(context, "tcp://127.0.0.1:*")

@@ -27,24 +27,27 @@ def serve(server: ServerTransport[ContextT], handler: Callable[[str], str]) -> N
     try:
         while True:
             context, message = server.receive_message()
-            _answer(server, handler, context, message)
-            # Nothing here may keep them alive until the next message comes.
-            del context, message
+            try:
+                _answer(server, handler, context, message)
+            finally:
+                # Nothing may keep them alive, neither this frame until the next message, nor an error's traceback.
+                del context, message
     except TransportClosedError:
         return
 
 
 def _answer(server: ServerTransport[ContextT], handler: Callable[[str], str], context: ContextT, message: str) -> None:
-    # A log handler may keep the traceback, and with it the frames: they must not keep the context.
     try:
-        reply = handler(message)
-    except Exception:
-        _log.exception("handler failed; the message stays unanswered")
-        del context
-        return
-    try:
-        server.send_reply(context, reply)
-    except (TypeError, ValueError) as exc:
-        _log.exception("handler returned an invalid reply; the message stays unanswered")
-        traceback.clear_frames(exc.__traceback__)
+        try:
+            reply = handler(message)
+        except Exception:
+            _log.exception("handler failed; the message stays unanswered")
+            return
+        try:
+            server.send_reply(context, reply)
+        except (TypeError, ValueError) as exc:
+            _log.exception("handler returned an invalid reply; the message stays unanswered")
+            traceback.clear_frames(exc.__traceback__)
+    finally:
+        # A log handler, or a future, may keep the traceback and this frame with it, but not the context.
         del context

@@ -10,7 +10,7 @@ from transport_base import TransportClosedError, TransportError, TransportProtoc
 
 from ._deadline import deadline, remaining
 from ._pool import Sockets
-from ._text import LARGE, decode
+from ._text import decode
 
 ResultT = TypeVar("ResultT")
 
@@ -51,7 +51,7 @@ class Calls:
         try:
             wait = self._first_wait
             try:
-                socket.send_now(data, _DONTWAIT, len(data) < LARGE)
+                socket.send_now(data, _DONTWAIT, len(data) < socket.copies_below)
             except zmq.Again as exc:
                 self._again(partial(socket.send, data), exc, end, _UNSENT)
                 wait = _next_wait(remaining(end))

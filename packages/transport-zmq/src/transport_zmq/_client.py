@@ -51,10 +51,14 @@ class ZmqClientTransport:
             TypeError: *socket* is no ``zmq.Socket`` or ``zmq.green.Socket``, or *timeout* is no number.
             ValueError: *socket* is closed or not a REQ, or *timeout* is negative.
         """
-        check_socket(socket, zmq.REQ)
         timeout = check_timeout(timeout)
-        endpoint = endpoint_of(socket)
-        self._set_up(endpoint, Calls(endpoint, timeout, PassedSocket(socket), None))
+        try:
+            check_socket(socket, zmq.REQ)
+            endpoint = endpoint_of(socket)
+            sockets = PassedSocket(socket)
+        except zmq.ZMQError as exc:
+            raise translated(exc, "setting up a client") from exc
+        self._set_up(endpoint, Calls(endpoint, timeout, sockets, None))
 
     @classmethod
     def create(
@@ -88,17 +92,17 @@ class ZmqClientTransport:
             TransportClosedError: *zmq_context* was terminated.
         """
         timeout = check_timeout(timeout)
-        if socket_options is not None and zmq.ROUTING_ID in socket_options:
+        defaults = {zmq.LINGER: 0, zmq.MAXMSGSIZE: check_size(max_message_bytes)}
+        options = with_defaults(socket_options, defaults)
+        if zmq.ROUTING_ID in options:
             raise ValueError(
                 "socket option ROUTING_ID is given, expected none: several sockets can't have one routing id; "
                 "pass a socket of your own for that"
             )
 
-        defaults = {zmq.LINGER: LINGER, zmq.MAXMSGSIZE: check_size(max_message_bytes)}
-        options = with_defaults(socket_options, defaults)
         # A one-way message is taken only by a connection that stands. Requests can do without ZMQ_IMMEDIATE, and must:
         # with it, a reply is lost when the server closes the connection right behind it.
-        one_way_options = with_defaults(socket_options, {**defaults, zmq.IMMEDIATE: 1})
+        one_way_options = with_defaults(socket_options, {**defaults, zmq.IMMEDIATE: 1, zmq.LINGER: LINGER})
 
         def open_request() -> zmq.Socket[bytes]:
             return open_socket(zmq_context, zmq.REQ, endpoint, bind=False, options=options)

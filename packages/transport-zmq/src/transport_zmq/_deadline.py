@@ -1,7 +1,9 @@
 """Points in time, on the monotonic clock, and the seconds that callers give. ``None`` is never."""
 
-import math
 from time import monotonic
+
+# Longer is for ever: 24 days, in milliseconds, is what fits into the C int that libzmq takes.
+_LONGEST = (2**31 - 1) / 1000
 
 
 def check_timeout(timeout: float | None) -> float | None:
@@ -12,7 +14,7 @@ def check_timeout(timeout: float | None) -> float | None:
         raise TypeError(f"timeout is of type {type(timeout).__name__}, expected seconds as a float, or None")
     if not timeout >= 0:  # catches what is not a number, too
         raise ValueError(f"timeout is {timeout}, expected 0 or more seconds, or None")
-    return None if timeout == math.inf else timeout
+    return None if timeout > _LONGEST else timeout
 
 
 def deadline(timeout: float | None) -> float | None:

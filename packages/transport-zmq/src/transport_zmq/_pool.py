@@ -39,7 +39,7 @@ class OwnSockets:
         self._open_one = open_one
         self._linger = linger
         self._idle: deque[TimedSocket] = deque()
-        self._closed_under_waiters: set[TimedSocket] = set()
+        self._open: set[TimedSocket] = set()
         self._closed = False
 
     def take(self, end: float | None) -> TimedSocket:  # noqa: ARG002  # there always is one
@@ -48,8 +48,7 @@ class OwnSockets:
             return self._idle.pop()
         except IndexError:
             socket = timed(self._open_one())
-            if socket.closes_under_waiter:
-                self._closed_under_waiters.add(socket)
+            self._open.add(socket)
             return socket
 
     def give_back(self, socket: TimedSocket) -> None:
@@ -63,14 +62,15 @@ class OwnSockets:
 
     def discard(self, socket: TimedSocket) -> None:
         """Close *socket*."""
-        self._closed_under_waiters.discard(socket)
+        self._open.discard(socket)
         socket.socket.close(self._linger)
 
     def close(self) -> None:
-        """Close the idle sockets, and those in use that greenlets wait for."""
+        """Close the idle sockets, and those that greenlets wait for: zmq.Context.term() would not let them run."""
         self._closed = True
-        for socket in list(self._closed_under_waiters):
-            self.discard(socket)
+        for socket in list(self._open):
+            if socket.waits_outside:
+                self.discard(socket)
         while True:
             try:
                 self.discard(self._idle.pop())
@@ -88,6 +88,7 @@ class PassedSocket:
         self._socket = timed(socket)
         self._taken = lock_for(socket)
         self._closed = False
+        self._restored = False
 
     def take(self, end: float | None) -> TimedSocket | None:
         """Return the socket when its turn has come."""
@@ -98,16 +99,22 @@ class PassedSocket:
             return None
         return self._socket
 
-    def give_back(self, socket: TimedSocket) -> None:
+    def give_back(self, socket: TimedSocket) -> None:  # noqa: ARG002  # there is but one
         """Let the next call have its turn."""
-        if self._closed:
-            socket.restore()
         self._taken.release()
+        if self._closed:
+            self._restore()
 
     discard = give_back
 
     def close(self) -> None:
         """Set the socket back, now or as the call that uses it ends."""
         self._closed = True
+        self._restore()
+
+    def _restore(self) -> None:
         if self._taken.acquire(False):
-            self.give_back(self._socket)
+            if not self._restored:
+                self._restored = True
+                self._socket.restore()
+            self._taken.release()

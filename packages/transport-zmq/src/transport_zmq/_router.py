@@ -17,8 +17,7 @@ from threading import get_ident
 import zmq
 
 from ._deadline import remaining
-from ._text import LARGE
-from ._waiting import acquire, lock_for, timed
+from ._waiting import acquire, lock_for, lock_timeout, timed
 
 _log = logging.getLogger(__name__)
 
@@ -27,6 +26,10 @@ _MORE = int(zmq.DONTWAIT | zmq.SNDMORE)
 
 # More than the return addresses of any chain of proxies take; bounds what a peer can have the server keep.
 _LARGEST_ENVELOPE = 64 * 1024
+
+# How a lock is taken at once: by map() into a list, in C. After a call of acquire() itself, a signal handler may raise
+# before its result is known to anyone, and the lock would stay taken.
+_AT_ONCE = (False,)
 
 _LEAVING = 1.0  # seconds: many times what a thread takes that was woken
 
@@ -55,6 +58,7 @@ class SharedRouter:
         self._bell = zmq.Socket(socket.context, zmq.DEALER)  # pyright: ignore[reportUnknownMemberType]  # as pyzmq has it
         self._bell.connect(self._bell_endpoint)
         self._bell_held = threading.RLock()  # a signal handler may ring amid another ring
+        self._rung = False  # and not heard yet
 
     def receive(self, end: float | None) -> tuple[list[bytes], zmq.Frame] | None:
         """
@@ -62,79 +66,85 @@ class SharedRouter:
 
         ``None`` tells that the router was closed; ``zmq.Again``, that no message came in time.
         """
-        if not self._held.acquire(False) and not acquire(self._held, remaining(end)):
-            raise zmq.Again
+        taken: list[bool] = []
         try:
+            taken.extend(map(self._held.acquire, _AT_ONCE))
+            if True not in taken:
+                taken.extend(map(self._held.acquire, (True,), (lock_timeout(remaining(end)),)))
+                if True not in taken:
+                    raise zmq.Again
             self._receiver = get_ident()
             while not self._closing:
-                # The routing id, which ZMQ_ROUTER always has in front of what the peer has sent.
-                envelope = [self._timed.receive_bytes(None if end is None else remaining(end))]
-                frame = self._receive_frame(_DONTWAIT, False)
-                size = 0
-                while frame.more:
-                    size += 1 + len(frame)  # so that empty frames count as well
-                    if size <= _LARGEST_ENVELOPE:
-                        envelope.append(frame.bytes)
-                    frame = self._receive_frame(_DONTWAIT, False)
-                if size > _LARGEST_ENVELOPE:
-                    return [], frame
-                if len(envelope) > 1 or len(frame) != _TOKEN_SIZE or frame.bytes != self._token:
+                envelope, frame = self._read(end)
+                if len(envelope) != 1 or len(frame) != _TOKEN_SIZE or frame.bytes != self._token:
                     return envelope, frame
+                self._rung = False
                 self._attend()
         except BaseException:  # Ctrl-C, perhaps between two frames
-            self._drop_rest()
+            if True in taken:
+                self._rung = False  # it may have been this that was broken off
+                self._drop_rest()
             raise
         else:
             return None
         finally:
-            self._held.release()
+            if True in taken:
+                self._held.release()
             if self._outbox or self._closing:
-                self._look_again()
+                self._attend_or_ring()
 
     def send(self, envelope: list[bytes], data: bytes) -> None:
         """Send *data* to where *envelope* says, here or by the thread that holds the socket."""
-        if not self._held.acquire(False):
-            self._outbox.append((envelope, data))
-            self._attend_or_ring()
-            return
+        taken: list[bool] = []
         try:
-            self._send(envelope, data)
+            taken.extend(map(self._held.acquire, _AT_ONCE))
+            if True in taken:
+                self._send(envelope, data)
+            else:
+                self._outbox.append((envelope, data))
         finally:
-            self._held.release()
+            if True in taken:
+                self._held.release()
             if self._outbox or self._closing:
-                self._look_again()
+                self._attend_or_ring()
 
     def close(self) -> None:
         """Wake who waits, and close the socket or set it back, here or by the thread that holds it."""
         self._closing = True
-        if self._owns and self._timed.closes_under_waiter:
+        if self._owns and self._timed.waits_outside:
+            # A greenlet that holds it would not come to run before zmq.Context.term() has stopped the hub.
             self._attend()
         else:
             self._attend_or_ring()
         # Not where a signal handler has interrupted the holder, nor among greenlets, which share a thread.
-        # Who holds it may have begun to close, so it is asked for however far that is.
         if self._receiver != get_ident() and acquire(self._held, _LEAVING):
             self._held.release()
-            self._look_again()
+            self._attend_or_ring()
 
     def _attend_or_ring(self) -> None:
         """Attend to what was asked for; when somebody holds the socket, have that thread do it."""
-        if not self._held.acquire(False):
-            with self._bell_held, contextlib.suppress(zmq.ZMQError):  # full: enough rings wait to be heard
+        if self._attend_if_free():
+            return
+        with self._bell_held, contextlib.suppress(zmq.ZMQError):
+            if not self._rung:
+                self._rung = True
                 self._bell.send(self._token, _DONTWAIT)
-            # The holder may have let go before the bell rang.
-            if not self._held.acquire(False):
-                return
-        self._held.release()
-        self._look_again()
+        # Who held it may have let go before the bell rang.
+        self._attend_if_free()
 
-    def _look_again(self) -> None:
-        """Attend to what was asked for while the socket was held, unless somebody holds it again."""
-        while (self._outbox or self._closing is not self._closed) and self._held.acquire(False):
+    def _attend_if_free(self) -> bool:
+        """Attend to what was asked for, while there is anything; tell whether nobody held the socket."""
+        while self._outbox or self._closing is not self._closed:
+            taken: list[bool] = []
             try:
+                taken.extend(map(self._held.acquire, _AT_ONCE))
+                if True not in taken:
+                    return False
                 self._attend()
             finally:
-                self._held.release()
+                if True in taken:
+                    self._held.release()
+        return True
 
     def _attend(self) -> None:
         """Send what is queued and close what is to be closed; only the holder may."""
@@ -144,14 +154,27 @@ class SharedRouter:
             except zmq.ZMQError as exc:
                 _log.debug("dropped a reply: %s", exc)
         if self._closing and not self._closed:
-            self._closed = True
             with self._bell_held:
                 self._bell.close(0)
             if self._owns:
                 self._socket.close()
-            elif not self._socket.closed:
+            else:
                 self._timed.restore()
-                self._socket.unbind(self._bell_endpoint)
+                with contextlib.suppress(zmq.ZMQError):  # when the caller, or the context, has closed it before
+                    self._socket.unbind(self._bell_endpoint)
+            self._closed = True
+
+    def _read(self, end: float | None) -> tuple[list[bytes], zmq.Frame]:
+        # The routing id, which ZMQ_ROUTER always has in front of what the peer has sent.
+        envelope = [self._timed.receive_bytes(None if end is None else remaining(end))]
+        frame = self._receive_frame(_DONTWAIT, False)
+        size = 0
+        while frame.more:
+            size += 1 + len(frame)  # so that empty frames count as well
+            if size <= _LARGEST_ENVELOPE:
+                envelope.append(frame.bytes)
+            frame = self._receive_frame(_DONTWAIT, False)
+        return (envelope if size <= _LARGEST_ENVELOPE else []), frame
 
     def _send(self, envelope: list[bytes], data: bytes) -> None:
         send = self._timed.send_now
@@ -159,18 +182,18 @@ class SharedRouter:
         try:
             for frame in frames:
                 send(frame, _MORE)
-            send(data, _DONTWAIT, len(data) < LARGE)
+            send(data, _DONTWAIT, len(data) < self._timed.copies_below)
         except zmq.Again:
             _log.warning("dropped a reply: its client has not read the ones before it")
-        except zmq.ZMQError as exc:
-            if exc.errno != errno.EHOSTUNREACH:
-                raise
-            _log.debug("dropped a reply: its client is gone")
-        except BaseException:  # Ctrl-C between two frames: a message begun would swallow the next
-            for frame in frames:
-                send(frame, _MORE)
-            # When the message was whole already, this is one to a peer called *data*, which is refused.
+        except BaseException as exc:
+            if isinstance(exc, zmq.ZMQError) and exc.errno == errno.EHOSTUNREACH:
+                _log.debug("dropped a reply: its client is gone")
+                return
+            # Ctrl-C between two frames: a message begun would swallow the next. When it was whole already, this
+            # makes one to a peer called *data*, which is refused.
             with contextlib.suppress(zmq.ZMQError):
+                for frame in frames:
+                    send(frame, _MORE)
                 send(data, _DONTWAIT)
             raise
 

@@ -51,8 +51,11 @@ class ZmqServerTransport:
             TypeError: *socket* is no ``zmq.Socket`` or ``zmq.green.Socket``.
             ValueError: *socket* is closed, or not a ROUTER.
         """
-        check_socket(socket, zmq.ROUTER)
-        self._set_up(socket, owns=False)
+        try:
+            check_socket(socket, zmq.ROUTER)
+            self._set_up(socket, owns=False)
+        except zmq.ZMQError as exc:
+            raise translated(exc, "setting up a server") from exc
 
     def _set_up(self, socket: zmq.Socket[bytes], *, owns: bool) -> None:
         self._endpoint = endpoint_of(socket)
@@ -96,7 +99,11 @@ class ZmqServerTransport:
         options = with_defaults(socket_options, {zmq.LINGER: LINGER, zmq.MAXMSGSIZE: check_size(max_message_bytes)})
         socket = open_socket(zmq_context, zmq.ROUTER, endpoint, bind=bind, options=options)
         transport = cls.__new__(cls)
-        transport._set_up(socket, owns=True)  # noqa: SLF001  # its own
+        try:
+            transport._set_up(socket, owns=True)  # noqa: SLF001  # its own
+        except zmq.ZMQError as exc:
+            socket.close(0)
+            raise translated(exc, "setting up a server") from exc
         return transport
 
     @property

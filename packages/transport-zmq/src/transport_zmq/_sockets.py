@@ -25,7 +25,9 @@ _HIGHEST_PORT = 65_535
 def with_defaults(
     options: SocketOptions | None, defaults: Mapping[zmq.SocketOption, int | bytes | str]
 ) -> dict[int, int | bytes | str]:
-    """Return *options* and, where they say nothing, *defaults*."""
+    """Return *options* and, where they say nothing, *defaults*; ``TypeError`` when they are no mapping."""
+    if options is not None and not isinstance(options, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers need not be typed
+        raise TypeError(f"socket_options is of type {_type_name(options)}, expected a mapping, or None")
     return {option: value for mapping in (defaults, options or {}) for option, value in mapping.items()}
 
 
@@ -35,8 +37,8 @@ def check_size(max_message_bytes: int | None) -> int:
         return -1
     if isinstance(max_message_bytes, bool) or not isinstance(max_message_bytes, int):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers need not be typed
         raise TypeError(f"max_message_bytes is of type {_type_name(max_message_bytes)}, expected an int, or None")
-    if max_message_bytes < 0:
-        raise ValueError(f"max_message_bytes is {max_message_bytes}, expected 0 or more, or None for no bound")
+    if not 0 <= max_message_bytes < 2**63:  # what libzmq's int64_t holds
+        raise ValueError(f"max_message_bytes is {max_message_bytes}, expected 0 to {2**63 - 1}, or None for no bound")
     return max_message_bytes
 
 

@@ -6,6 +6,7 @@ call would do too, but gives the interpreter's lock away twice. Green sockets ha
 gevent's own time-outs end the wait.
 """
 
+import contextlib
 import math
 import sys
 import threading
@@ -14,8 +15,10 @@ from typing import Any, Protocol
 
 import zmq
 
+from ._text import LARGE
+
 _MILLISECONDS = 1_000
-_LONGEST = 2**31 - 1  # the options are C ints
+_FOR_EVER = 10e6  # seconds: a green lock has no other word that a thread's lock understands, too
 
 
 class Lock(Protocol):
@@ -29,12 +32,13 @@ class Lock(Protocol):
 class TimedSocket:
     """A socket that one thread at a time uses, whose waits end in time with ``zmq.Again``."""
 
-    # Whether close() may close it under whoever waits. Where threads wait, they are inside libzmq.
-    closes_under_waiter = False
+    # Whether somebody waits for it outside libzmq, so that another may close it. Threads never do.
+    waits_outside = False
 
     def __init__(self, socket: zmq.Socket[bytes]) -> None:
         self.socket = socket
-        self.send_now = plain_send(socket)
+        self.send_now = _plain_send(socket)
+        self.copies_below = _copies_below()
         self._receive_timeout: float | None = None
         self._send_timeout: float | None = None
         self._before = (int(socket.get(zmq.RCVTIMEO)), int(socket.get(zmq.SNDTIMEO)))
@@ -68,22 +72,21 @@ class TimedSocket:
             self.socket.recv(zmq.DONTWAIT, copy=False)
 
     def restore(self) -> None:
-        """Set the socket's options back to what they were."""
-        self.socket.set(zmq.RCVTIMEO, self._before[0])
-        self.socket.set(zmq.SNDTIMEO, self._before[1])
+        """Set the socket's options back to what they were, if there still is a socket."""
+        with contextlib.suppress(zmq.ZMQError):
+            self.socket.set(zmq.RCVTIMEO, self._before[0])
+            self.socket.set(zmq.SNDTIMEO, self._before[1])
 
 
 class GreenTimedSocket(TimedSocket):
     """The same for greenlets: a wait blocks one of them and never the hub."""
-
-    # They wait outside libzmq. And they must be spared the closing: zmq.Context.term() stops the hub until it is done.
-    closes_under_waiter = True
 
     def __init__(self, socket: zmq.Socket[bytes]) -> None:
         from gevent import Timeout  # noqa: PLC0415  # only green sockets need gevent
 
         self.socket = socket
         self.send_now = socket.send
+        self.copies_below = sys.maxsize
         self._timer = Timeout
 
     def receive(self, timeout: float | None) -> zmq.Frame:
@@ -93,8 +96,12 @@ class GreenTimedSocket(TimedSocket):
         except zmq.Again:
             if timeout == 0:
                 raise
-            with self._timer(timeout, zmq.Again()):
-                return self.socket.recv(copy=False)
+            self.waits_outside = True
+            try:
+                with self._timer(timeout, zmq.Again()):
+                    return self.socket.recv(copy=False)
+            finally:
+                self.waits_outside = False
 
     def send(self, data: bytes, timeout: float | None, flags: int = 0) -> None:
         """As in the base class."""
@@ -103,8 +110,12 @@ class GreenTimedSocket(TimedSocket):
         except zmq.Again:
             if timeout == 0:
                 raise
-            with self._timer(timeout, zmq.Again()):
-                self.socket.send(data, flags)
+            self.waits_outside = True
+            try:
+                with self._timer(timeout, zmq.Again()):
+                    self.socket.send(data, flags)
+            finally:
+                self.waits_outside = False
 
     def receive_bytes(self, timeout: float | None) -> bytes:
         """As in the base class."""
@@ -114,9 +125,16 @@ class GreenTimedSocket(TimedSocket):
         """Do nothing: a green socket's options were left alone."""
 
 
-def plain_send(socket: zmq.Socket[bytes]) -> Callable[..., object]:
+def _plain_send(socket: zmq.Socket[bytes]) -> Callable[..., object]:
     """Return ``socket.send``, past the layer of pyzmq that is for arguments not used here where there is just that."""
     return super(zmq.Socket, socket).send if type(socket) is zmq.Socket else socket.send
+
+
+def _copies_below() -> int:
+    """Return from how many bytes on data is sent from where it is, in which pyzmq employs a thread."""
+    monkey = sys.modules.get("gevent.monkey")
+    # As a greenlet, that thread would lose its records when the greenlet that first called it is killed.
+    return sys.maxsize if monkey is not None and monkey.is_module_patched("threading") else LARGE
 
 
 def timed(socket: zmq.Socket[bytes]) -> TimedSocket:
@@ -135,14 +153,17 @@ def lock_for(socket: zmq.Socket[bytes]) -> Lock:
 
 def acquire(lock: Lock, timeout: float | None) -> bool:
     """Acquire *lock* within *timeout* seconds, without a wait where that is possible; tell whether it was."""
-    if lock.acquire(False):
-        return True
-    return lock.acquire() if timeout is None else lock.acquire(True, min(timeout, threading.TIMEOUT_MAX))
+    return lock.acquire(False) or lock.acquire(True, lock_timeout(timeout))
+
+
+def lock_timeout(timeout: float | None) -> float:
+    """Return *timeout* as a lock takes it."""
+    return _FOR_EVER if timeout is None else timeout
 
 
 def _milliseconds(seconds: float | None) -> int:
     # Rounded up, so that a short wait is not a wait for nothing.
-    return -1 if seconds is None else min(math.ceil(seconds * _MILLISECONDS), _LONGEST)
+    return -1 if seconds is None else math.ceil(seconds * _MILLISECONDS)
 
 
 def _is_green(socket: zmq.Socket[bytes]) -> bool:
