@@ -325,3 +325,51 @@ def test_close_can_interrupt_any_step_of_a_request(ask: Ask) -> None:
         last += 1
         assert last < 500
     assert last > 20
+
+
+def ends_in_a_thread(function: Callable[[], object]) -> bool:
+    # A daemon, as one that is stuck must not keep the tests from ending.
+    thread = threading.Thread(target=function, daemon=True)
+    thread.start()
+    thread.join(10)
+    return not thread.is_alive()
+
+
+def test_garbage_collection_amid_a_wait_on_a_queue_blocks_nothing(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A context in a cycle may vanish in any step of any thread, also while the request's own queue is locked."""
+    transport = WsgiServerTransport(reply_timeout=0.1, queue_class=queue.Queue)
+    qsize = queue.Queue[Any]._qsize  # called with the queue's lock held
+    collected = False
+
+    def collecting(self: queue.Queue[Any]) -> int:
+        nonlocal collected
+        if not collected:
+            collected = True
+            transport.receive_message(timeout=0)
+        return qsize(self)
+
+    monkeypatch.setattr(queue.Queue, "_qsize", collecting)
+    statuses: list[int] = []
+    assert ends_in_a_thread(lambda: statuses.append(ask(transport, b"hello")[0]))
+    # Whether a queue with that method is in use at all is not for this test to say.
+    assert statuses == [500 if collected else 504]
+
+
+@pytest.mark.parametrize("wait", ["receiver", "request"])
+def test_close_can_interrupt_any_step_of_a_wait_on_a_queue(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch, wait: str
+) -> None:
+    """A signal handler may run while the main thread has the queue locked."""
+    transport = WsgiServerTransport(reply_timeout=0.1, queue_class=queue.Queue)
+    qsize = queue.Queue[Any]._qsize
+
+    def interrupted(self: queue.Queue[Any]) -> int:
+        transport.close()
+        return qsize(self)
+
+    def receive() -> None:
+        with contextlib.suppress(TransportClosedError, TransportTimeoutError):
+            transport.receive_message(timeout=0.1)
+
+    monkeypatch.setattr(queue.Queue, "_qsize", interrupted)
+    assert ends_in_a_thread(receive if wait == "receiver" else lambda: ask(transport, b"hello"))

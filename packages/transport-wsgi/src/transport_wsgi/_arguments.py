@@ -1,5 +1,6 @@
 """What callers may pass: each wrong argument is named at once, with the value seen and the value wanted."""
 
+import queue
 import threading
 from collections.abc import Callable
 
@@ -35,8 +36,8 @@ def checked_content_type(value: object) -> str:
     return value
 
 
-def made_queue(queue_class: Callable[[], WaitingQueue]) -> WaitingQueue:
-    """Return a first queue, if that is what *queue_class* makes."""
+def checked_queues(queue_class: Callable[[], WaitingQueue]) -> tuple[WaitingQueue, Callable[[], WaitingQueue]]:
+    """Return a first queue and what makes more of its kind, if queues are what *queue_class* makes."""
     if not callable(queue_class):
         raise TypeError(f"queue_class is {queue_class!r}, expected a class of queues")
     try:
@@ -48,4 +49,9 @@ def made_queue(queue_class: Callable[[], WaitingQueue]) -> WaitingQueue:
             raise TypeError(
                 f"queue_class makes a {type(made).__name__} without {method}(), expected a queue such as queue.Queue"
             )
-    return made
+    if type(made) is queue.Queue:
+        # It blocks for ever when garbage collection, or a signal, puts to it what ends a wait amid that wait's steps.
+        # SimpleQueue was made for this and waits for the same threads. (Looked up now: gevent may have patched it.)
+        queue_class = queue.SimpleQueue
+        return queue_class(), queue_class
+    return made, queue_class

@@ -7,7 +7,7 @@ from typing import Self
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 from ._answers import FOREIGN_ORIGIN, NOT_POST, Refusal, refuse
-from ._arguments import checked_content_type, checked_count, checked_seconds, made_queue
+from ._arguments import checked_content_type, checked_count, checked_queues, checked_seconds
 from ._body import read_message
 from ._context import Outcome, PendingReply
 from ._exchange import Exchange
@@ -33,7 +33,8 @@ class WsgiServerTransport:
 
     Args:
         max_content_length: the largest message taken, in bytes.
-        queue_class: makes the queues to wait on. Under gevent set it to ``gevent.queue.Queue``, with and without
+        queue_class: makes the queues to wait on, whose ``put`` must be reentrant; for ``queue.Queue``, whose
+            is not, ``queue.SimpleQueue`` is taken. Under gevent set it to ``gevent.queue.Queue``, with and without
             monkey-patching, and call every method from the thread of the web server's hub. (And set TCP_NODELAY
             on the listener of ``gevent.pywsgi``: without it a request takes some 40 ms longer.)
         allow_origin: the web pages that may send messages: ``None`` for no page, ``"*"`` for any page of
@@ -66,9 +67,7 @@ class WsgiServerTransport:
         seconds = checked_seconds("reply_timeout", reply_timeout)
         if seconds == 0:
             raise ValueError(f"reply_timeout is {reply_timeout}, expected more than 0 seconds, or None")
-        self._exchange = Exchange(
-            made_queue(queue_class), queue_class, seconds, checked_count("max_pending", max_pending)
-        )
+        self._exchange = Exchange(*checked_queues(queue_class), seconds, checked_count("max_pending", max_pending))
 
     def handle(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """
