@@ -3,6 +3,7 @@
 import queue
 import threading
 from collections.abc import Callable
+from typing import Any
 
 from ._queues import WaitingQueue
 
@@ -52,6 +53,6 @@ def checked_queues(queue_class: Callable[[], WaitingQueue]) -> tuple[WaitingQueu
     if type(made) is queue.Queue:
         # It blocks for ever when garbage collection, or a signal, puts to it what ends a wait amid that wait's steps.
         # SimpleQueue was made for this and waits for the same threads. (Looked up now: gevent may have patched it.)
-        queue_class = queue.SimpleQueue
-        return queue_class(), queue_class
+        reentrant: type[queue.SimpleQueue[Any]] = queue.SimpleQueue
+        return reentrant(), reentrant
     return made, queue_class
