@@ -455,6 +455,46 @@ def test_close_wakes_a_call_that_is_connecting() -> None:
             thread.join(10)
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"HTTP/1.1 200 OK\r\n\r\nab\xe2\x82",
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(b"hello" * 1000)[:30],
+        b"HTTP/1.1 500 No\r\n\r\nab\xe2\x82",
+        CHUNKED + b"5\r\nab",
+    ],
+    ids=["in-a-character", "packed", "status", "chunk"],
+)
+def test_close_wakes_a_call_that_is_receiving(serve: Serve, head: bytes) -> None:
+    """Whatever the part that came looks like, the call ends because of close()."""
+    sent = threading.Event()
+
+    def script(peer: Peer) -> None:
+        peer.read_request()
+        peer.sock.sendall(head)
+        sent.set()
+        peer.stopped.wait(20)
+
+    client = HttpPostClientTransport(serve(script).url, timeout=10)
+    errors: list[BaseException] = []
+
+    def call() -> None:
+        try:
+            client.send_message("?")
+        except BaseException as exc:
+            errors.append(exc)
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    try:
+        assert sent.wait(5)
+        thread.join(0.2)
+    finally:
+        client.close()
+        thread.join(5)
+    assert [type(error) for error in errors] == [TransportClosedError]
+
+
 def test_a_closed_client_says_so_and_closing_again_does_nothing(echo: Server) -> None:
     client = HttpPostClientTransport(echo.url, timeout=5)
     with client as entered:

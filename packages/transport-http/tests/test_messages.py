@@ -3,11 +3,13 @@
 import gzip
 import pickle
 import threading
+import zlib
 from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import requests
 
 from transport_base import TransportConnectionError, TransportError, TransportProtocolError
 from transport_http import HttpPostClientTransport, HttpStatusError
@@ -217,6 +219,80 @@ def test_a_gzipped_reply_is_unpacked(serve: Serve) -> None:
     server = serve(say(response(packed, "Content-Encoding: gzip")))
     with HttpPostClientTransport(server.url, timeout=10) as client:
         assert client.send_message("?") == "é" * 1000
+
+
+PACKED = gzip.compress(b"hello " * 1000)
+DEFLATED = zlib.compress(b"hello " * 1000)
+
+
+@pytest.mark.parametrize(
+    ("coding", "body"),
+    [
+        ("GZip", PACKED),
+        ("x-gzip", PACKED),
+        ("gzip, identity", PACKED),
+        ("gzip", gzip.compress(b"hello " * 400) + gzip.compress(b"hello " * 600)),
+        ("deflate", DEFLATED),
+        ("deflate", DEFLATED[2:-4]),
+    ],
+    ids=["gzip", "x-gzip", "and-identity", "two-members", "deflate", "raw-deflate"],
+)
+@pytest.mark.parametrize("hooked", [False, True], ids=["pool", "session"])
+def test_a_packed_reply_is_unpacked_whole(serve: Serve, coding: str, body: bytes, hooked: bool) -> None:
+    server = serve(say(response(body, f"Content-Encoding: {coding}")))
+    with HttpPostClientTransport(server.url, session=make_session(hooked), timeout=5) as client:
+        assert client.send_message("?") == "hello " * 1000
+
+
+@pytest.mark.parametrize(
+    ("coding", "body"),
+    [
+        ("gzip", PACKED[: len(PACKED) // 2]),
+        ("gzip", PACKED[:-8]),
+        ("gzip", PACKED[:-1]),
+        ("gzip", PACKED[:10]),
+        ("gzip", b""),
+        ("gzip", PACKED[:1]),
+        ("gzip", PACKED + b"JUNK"),
+        ("gzip", PACKED[:-8] + bytes(8)),
+        ("gzip", b"hello"),
+        ("deflate", DEFLATED[:-4]),
+        ("br", b"hello"),
+        ("gzip, gzip", gzip.compress(PACKED)),
+    ],
+    ids=[
+        "half",
+        "no-trailer",
+        "last-byte",
+        "header-alone",
+        "empty",
+        "a-byte",
+        "more-than-all",
+        "wrong-sum",
+        "plain",
+        "deflate",
+        "unknown",
+        "twice",
+    ],
+)
+@pytest.mark.parametrize("hooked", [False, True], ids=["pool", "session"])
+def test_a_packed_reply_that_is_not_whole_is_a_protocol_error(
+    serve: Serve, coding: str, body: bytes, hooked: bool
+) -> None:
+    server = serve(say(response(body, f"Content-Encoding: {coding}")))
+    with (
+        HttpPostClientTransport(server.url, session=make_session(hooked), timeout=5) as client,
+        pytest.raises(TransportProtocolError, match=r"breaks off|is not in|content-encoding"),
+    ):
+        client.send_message("?")
+
+
+def make_session(hooked: bool) -> requests.Session:
+    """Return a session; with a hook, which changes nothing but how the message goes."""
+    session = requests.Session()
+    if hooked:
+        session.hooks["response"] = [lambda _answer, **_: None]
+    return session
 
 
 def test_interim_responses_are_passed_over(serve: Serve) -> None:

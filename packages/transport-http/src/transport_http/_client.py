@@ -129,12 +129,11 @@ class HttpPostClientTransport:
                     raise ConnectionAbortedError
                 return reply
             self._ignore(answer)
-        except TransportError:
-            raise
-        except FAILURES as exc:
-            if self._closed:
-                raise TransportClosedError(f"the client of {self._endpoint} was closed during the call") from exc
-            raise translate(exc, self._endpoint, self._timeout) from exc
+        except (TransportError, *FAILURES) as exc:
+            error = self._explain(exc, call)
+            if error is exc:
+                raise
+            raise error from exc
         else:
             return None
         finally:
@@ -160,6 +159,15 @@ class HttpPostClientTransport:
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+    def _explain(self, failure: Exception, call: _call.Call) -> TransportError:
+        """Return what to raise for *failure*, which may be that itself."""
+        # What was made of a reply that close() broke off says nothing about the server.
+        if call.aborted or (self._closed and not isinstance(failure, TransportError)):
+            return TransportClosedError(f"the client of {self._endpoint} was closed during the call")
+        if isinstance(failure, TransportError):
+            return failure
+        return translate(failure, self._endpoint, self._timeout)
 
     def _leave_parent(self) -> None:
         """In a forked child, leave to the parent the connections and calls that are its own."""

@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterable, Mapping
 from email.message import Message
 from functools import lru_cache
 
-from urllib3.response import HTTPResponse
-
 from transport_base import TransportProtocolError
 
 from ._failures import FAILURES
@@ -20,22 +18,17 @@ _NO_CHARSETS = {"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
-_CODINGS = {"", "identity", *HTTPResponse.CONTENT_DECODERS}
-
 
 def read_body(headers: Mapping[str, str], pieces: Iterable[bytes], limit: int) -> bytes:
     """
     Return the body, of *limit* bytes at most.
 
     Raises:
-        TransportProtocolError: it is longer, announced or real, or its encoding is not known.
+        TransportProtocolError: it is longer, announced or real, or *pieces* can't be unpacked.
     """
     announced = headers.get("Content-Length")
     if announced is not None and announced.isdecimal() and int(announced) > limit:
         raise TransportProtocolError(f"the reply is announced with {announced} bytes, expected {limit} at most")
-    coding = headers.get("Content-Encoding")
-    if coding is not None and not _CODINGS.issuperset(token.strip() for token in coding.lower().split(",")):
-        raise TransportProtocolError(f"the reply's content-encoding is {coding!r}, expected identity")
     parts: list[bytes] = []
     size = 0
     for piece in pieces:
@@ -57,7 +50,7 @@ def read_leniently(pieces: Iterable[bytes], limit: int, discard: Callable[[], No
             if size > limit:
                 discard()
                 break
-    except (*FAILURES, ValueError):
+    except (*FAILURES, ValueError, TransportProtocolError):
         discard()
     except BaseException:
         discard()

@@ -17,11 +17,12 @@ from urllib3.response import BaseHTTPResponse
 
 from ._adapter import BoundedAdapter
 from ._call import current_call
+from ._coding import find_coding, unpack
 
 # Large enough that a piece costs little, small enough that a bomb is seen early.
 _PIECE = 65_536
 
-# Older versions of urllib3 unpack a piece whole, and it may be a thousand times as large then.
+# Unpacked it may be a thousand times as large, and the time is not looked at meanwhile.
 _PACKED_PIECE = 8_192
 
 # Memory for it is taken before a byte of it is there.
@@ -192,14 +193,29 @@ def _plain(headers: Mapping[str, Any]) -> dict[str, str]:
     return {name: _as_text(value) for name, value in headers.items()}
 
 
-def _piece_size(headers: Mapping[str, str]) -> int:
-    return _PACKED_PIECE if "Content-Encoding" in headers else _PIECE
+def _unpacked(status: int, headers: Mapping[str, str], pieces: Iterator[bytes]) -> Iterator[bytes]:
+    # 204 has no body, whatever its head says.
+    coding = find_coding(headers.get("Content-Encoding", "")) if status != 204 else None
+    yield from pieces if coding is None else unpack(pieces, coding)
 
 
 def _timed_pieces(response: requests.Response) -> Iterator[bytes]:
     """Read the body in pieces; between them the time is checked, for connections which are not ours."""
+    if getattr(response, "_content_consumed", False):
+        # A hook has read it, and requests has unpacked it.
+        yield response.content
+    else:
+        yield from _unpacked(response.status_code, response.headers, _raw_pieces(response))
+
+
+def _raw_pieces(response: requests.Response) -> Iterator[bytes]:
     call = current_call()
-    for piece in response.iter_content(_piece_size(response.headers)):
+    # As requests itself does, but packed as it comes: a packed body that breaks off looks whole once it is unpacked.
+    if hasattr(response.raw, "stream"):
+        pieces: Iterator[bytes] = response.raw.stream(_piece_size(response.headers), decode_content=False)
+    else:
+        pieces = response.iter_content(_piece_size(response.headers))
+    for piece in pieces:
         call.remaining()
         yield piece
 
@@ -208,6 +224,11 @@ def _pieces(response: BaseHTTPResponse) -> Iterator[bytes]:
     """Read the body: at once where its size is known to be small, in pieces otherwise."""
     length = response.length_remaining
     if length is None or length > _AT_ONCE or "Content-Encoding" in response.headers:
-        yield from response.stream(_piece_size(response.headers), decode_content=True)
+        pieces = response.stream(_piece_size(response.headers), decode_content=False)
+        yield from _unpacked(response.status, response.headers, pieces)
     else:
         yield response.read(decode_content=False)
+
+
+def _piece_size(headers: Mapping[str, str]) -> int:
+    return _PACKED_PIECE if "Content-Encoding" in headers else _PIECE
