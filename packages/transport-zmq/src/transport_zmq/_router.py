@@ -27,8 +27,8 @@ _MORE = int(zmq.DONTWAIT | zmq.SNDMORE)
 # More than the return addresses of any chain of proxies take; bounds what a peer can have the server keep.
 _LARGEST_ENVELOPE = 64 * 1024
 
-# How a lock is taken at once: by map() into a list, in C. After a call of acquire() itself, a signal handler may raise
-# before its result is known to anyone, and the lock would stay taken.
+# A lock is taken by unpacking a map(). After a call of acquire() itself, a signal handler may raise before the result
+# is in a variable, and the lock would stay taken; between the unpacking and the variable, none may.
 _AT_ONCE = (False,)
 
 _LEAVING = 1.0  # seconds: many times what a thread takes that was woken
@@ -66,12 +66,12 @@ class SharedRouter:
 
         ``None`` tells that the router was closed; ``zmq.Again``, that no message came in time.
         """
-        taken: list[bool] = []
+        taken = False
         try:
-            taken.extend(map(self._held.acquire, _AT_ONCE))
-            if True not in taken:
-                taken.extend(map(self._held.acquire, (True,), (lock_timeout(remaining(end)),)))
-                if True not in taken:
+            (taken,) = map(self._held.acquire, _AT_ONCE)
+            if not taken:
+                (taken,) = map(self._held.acquire, (True,), (lock_timeout(remaining(end)),))
+                if not taken:
                     raise zmq.Again
             self._receiver = get_ident()
             while not self._closing:
@@ -81,29 +81,29 @@ class SharedRouter:
                 self._rung = False
                 self._attend()
         except BaseException:  # Ctrl-C, perhaps between two frames
-            if True in taken:
+            if taken:
                 self._rung = False  # it may have been this that was broken off
                 self._drop_rest()
             raise
         else:
             return None
         finally:
-            if True in taken:
+            if taken:
                 self._held.release()
             if self._outbox or self._closing:
                 self._attend_or_ring()
 
     def send(self, envelope: list[bytes], data: bytes) -> None:
         """Send *data* to where *envelope* says, here or by the thread that holds the socket."""
-        taken: list[bool] = []
+        taken = False
         try:
-            taken.extend(map(self._held.acquire, _AT_ONCE))
-            if True in taken:
+            (taken,) = map(self._held.acquire, _AT_ONCE)
+            if taken:
                 self._send(envelope, data)
             else:
                 self._outbox.append((envelope, data))
         finally:
-            if True in taken:
+            if taken:
                 self._held.release()
             if self._outbox or self._closing:
                 self._attend_or_ring()
@@ -135,14 +135,14 @@ class SharedRouter:
     def _attend_if_free(self) -> bool:
         """Attend to what was asked for, while there is anything; tell whether nobody held the socket."""
         while self._outbox or self._closing is not self._closed:
-            taken: list[bool] = []
+            taken = False
             try:
-                taken.extend(map(self._held.acquire, _AT_ONCE))
-                if True not in taken:
+                (taken,) = map(self._held.acquire, _AT_ONCE)
+                if not taken:
                     return False
                 self._attend()
             finally:
-                if True in taken:
+                if taken:
                     self._held.release()
         return True
 
