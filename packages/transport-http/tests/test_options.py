@@ -53,7 +53,7 @@ def test_the_public_names_are_those_of_all() -> None:
 def test_a_malformed_endpoint_is_refused_at_construction(endpoint: str) -> None:
     with pytest.raises(ValueError, match="such as http://") as caught:
         HttpPostClientTransport(endpoint)
-    assert repr(endpoint) in str(caught.value)
+    assert f"{endpoint.rpartition('@')[2]}'" in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_a_malformed_endpoint_is_refused_at_construction(endpoint: str) -> None:
         ({"max_reply_bytes": None}, TypeError, "type NoneType"),
         ({"headers": "x"}, TypeError, "headers is of type str"),
         ({"headers": {"X": "a\r\nB: c"}}, ValueError, "header"),
-        ({"headers": {"X": 1}}, ValueError, "header"),
+        ({"headers": {"X": 1}}, TypeError, "headers"),
         ({"proxies": "http://p"}, TypeError, "proxies is of type str"),
         ({"auth": "x"}, TypeError, "auth is of type str"),
         ({"verify": 1}, TypeError, "verify is of type int"),
@@ -79,11 +79,50 @@ def test_a_malformed_endpoint_is_refused_at_construction(endpoint: str) -> None:
         ({"cert": 1}, TypeError, "cert is of type int"),
         ({"params": 1}, TypeError, "params is of type int"),
         ({"session": object()}, TypeError, "expected requests.Session"),
+        ({"headers": {"X": "s3cret\u20ac"}}, ValueError, "headers\\['X'\\] has characters"),
+        ({"headers": {"X": "s3cret\n"}}, ValueError, "headers\\['X'\\] has a line end"),
+        ({"headers": {5: "s3cret"}}, TypeError, "headers is of type int"),
+        ({"cookies": {"a": "s3cret\n"}}, ValueError, "cookies\\['a'\\] has a line end"),
+        ({"cookies": {"a": "s3cret\u20ac"}}, ValueError, "cookies\\['a'\\] has characters"),
+        ({"cookies": {"a": 5}}, TypeError, "cookies\\['a'\\] is of type int"),
+        ({"auth": ("me", "s3cret\u20ac")}, ValueError, "the password in auth has characters"),
+        ({"auth": ("me", 5)}, TypeError, "the password in auth is of type int"),
+        ({"proxies": {"http": 5}}, TypeError, "proxies\\['http'\\] is of type int"),
+        ({"proxies": {"http": "http://me:s3cret@h:99999999"}}, ValueError, "proxies\\['http'\\] is malformed"),
+        ({"proxies": {"http": "http://me:s3cret@"}}, ValueError, "proxies\\['http'\\] is malformed"),
+        ({"proxies": {"http": "http://me:s3cret/x@h:1"}}, ValueError, "proxies\\['http'\\] is malformed"),
+        ({"cert": ("a", "b", "c")}, TypeError, "cert is a tuple"),
+        ({"params": [1, 2]}, TypeError, "params has a int"),
+        ({"params": {"a": object()}}, TypeError, "params\\['a'\\] is of type object"),
+        ({"params": b"\xff"}, ValueError, "params is bytes"),
+        ({"timeout": -(10**400)}, ValueError, "timeout is -inf"),
     ],
 )
 def test_a_wrong_option_is_refused_at_construction(options: Any, error: type[Exception], match: str) -> None:
-    with pytest.raises(error, match=match):
+    with pytest.raises(error, match=match) as caught:
         HttpPostClientTransport("http://127.0.0.1/", **options)
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "me:s3cret@h:1/",
+        "foo:me:s3cret@h/",
+        "foo://me:s3cret@h/",
+        "http://me:s3cret/x@h:1/",
+        "http://me:s3cret@h:99999/",
+    ],
+)
+def test_a_password_is_not_told_wherever_it_stands(endpoint: str) -> None:
+    with pytest.raises(ValueError, match="such as") as caught:
+        HttpPostClientTransport(endpoint)
+    assert "s3cret" not in str(caught.value)
+
+
+def test_port_0_is_refused() -> None:
+    with pytest.raises(ValueError, match="expected a port"):
+        HttpPostClientTransport("http://127.0.0.1:0/")
 
 
 def test_a_malformed_endpoint_is_told_without_its_password() -> None:
@@ -103,7 +142,9 @@ def test_a_ca_bundle_that_is_not_there_is_refused_at_construction() -> None:
         HttpPostClientTransport("https://127.0.0.1/", verify="/no-such-bundle.pem")
 
 
-@pytest.mark.parametrize("timeout", [float("inf"), 1e12, 3, None], ids=["infinite", "ages", "int", "none"])
+@pytest.mark.parametrize(
+    "timeout", [float("inf"), 10**400, 1e12, 3, None], ids=["infinite", "huge", "ages", "int", "none"]
+)
 def test_long_timeouts_are_none(echo: Server, timeout: float | None) -> None:
     with HttpPostClientTransport(echo.url, timeout=timeout) as client:
         assert client.send_message("a") == "a"

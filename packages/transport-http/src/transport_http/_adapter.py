@@ -4,7 +4,7 @@ from importlib.metadata import version
 from typing import Any
 
 import urllib3
-from requests.adapters import HTTPAdapter
+from requests.adapters import DEFAULT_POOLSIZE, HTTPAdapter
 from urllib3.connection import HTTPConnection
 
 from ._connection import POOL_CLASSES
@@ -33,7 +33,7 @@ class BoundedAdapter(HTTPAdapter):
     def renew(self) -> None:
         """Start again without a connection, in a forked child; nothing that was there before is touched."""
         # Not close(): a thread that only the parent has may have held a lock of the old managers.
-        self.init_poolmanager(self._pool_connections, self._pool_maxsize, self._pool_block)
+        self.init_poolmanager(DEFAULT_POOLSIZE, _POOL_SIZE)
         self.proxy_manager: dict[str, Any] = {}
 
     def proxy_manager_for(self, proxy: str, **proxy_kwargs: Any) -> Any:

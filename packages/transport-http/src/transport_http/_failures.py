@@ -1,5 +1,6 @@
 """From what requests, urllib3, http.client and sockets raise to the errors of transports."""
 
+import re
 from collections.abc import Iterator
 from http.client import HTTPException, IncompleteRead, RemoteDisconnected
 
@@ -24,7 +25,8 @@ _MALFORMED = (u.DecodeError, u.InvalidHeader)
 def translate(failure: BaseException, endpoint: str, timeout: float | None) -> TransportError:
     """Return the transport error that tells what *failure* was; the caller chains it."""
     causes = list(_causes(failure))
-    what = f"{type(causes[-1]).__name__}: {causes[-1]}"
+    # The URL of a proxy may be in it.
+    what = re.sub(r"//[^/\s]*@", "//", f"{type(causes[-1]).__name__}: {causes[-1]}")
     if any(isinstance(c, TimeoutError) and c.errno is None for c in causes) or (
         any(isinstance(c, _TIMED_OUT) for c in causes) and not any(isinstance(c, _UNREACHED) for c in causes)
     ):

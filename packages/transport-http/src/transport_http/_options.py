@@ -5,7 +5,8 @@ import re
 from collections.abc import Callable, Mapping
 from http.cookiejar import CookieJar
 from os import PathLike
-from typing import Any, TypedDict
+from typing import Any, TypedDict, cast
+from urllib.parse import urlsplit
 
 import requests
 from requests.auth import AuthBase
@@ -47,6 +48,83 @@ def check_options(options: Mapping[str, Any]) -> None:
     if not (auth is None or callable(auth) or _is_pair(auth)):
         raise TypeError(f"auth is of type {_name(auth)}, expected (user, password) or a callable")
 
+    _check_texts(options)
+
+
+def _check_texts(options: Mapping[str, Any]) -> None:
+    """Check what stands inside of options; a value may be a secret, and is not told."""
+    for name, value in (options.get("headers") or {}).items():
+        # requests takes bytes as well, and None for a header of the session that is to be left out.
+        _check_text("headers", name, (str, bytes))
+        if value is not None:
+            _check_text(f"headers[{name!r}]", value, (str, bytes))
+    cookies = options.get("cookies")
+    if isinstance(cookies, Mapping):
+        pairs: Mapping[Any, Any] = cookies  # pyright: ignore[reportUnknownVariableType]  # of whatever
+        for name, value in pairs.items():
+            _check_text("cookies", name, str)
+            _check_text(f"cookies[{name!r}]", value, str)
+    auth: Any = options.get("auth")
+    if _is_pair(auth):
+        for part, value in zip(("user", "password"), auth, strict=True):
+            _check_type(f"the {part} in auth", value, (str, bytes))
+            _check_latin(f"the {part} in auth", value)
+    for name, value in (options.get("proxies") or {}).items():
+        _check_type("a scheme in proxies", name, str)
+        if value is not None:
+            _check_type(f"proxies[{name!r}]", value, str)
+            _check_proxy(f"proxies[{name!r}]", value)
+    _check_params(options.get("params"))
+    cert = options.get("cert")
+    if isinstance(cert, tuple) and not _is_pair(cert):
+        raise TypeError("cert is a tuple, expected a path or a pair of paths")
+
+
+def _check_params(params: Any) -> None:
+    if isinstance(params, bytes):
+        if not params.isascii():
+            raise ValueError("params is bytes beyond ASCII, expected a query as a URL has it")
+        return
+    if params is None or isinstance(params, str):
+        return
+    pairs: list[Any] = list(params.items() if isinstance(params, Mapping) else params)
+    for pair in pairs:
+        if not (isinstance(pair, (tuple, list)) and len(pair) == 2):  # pyright: ignore[reportUnknownArgumentType]
+            raise TypeError(f"params has a {_name(pair)}, expected pairs of a name and a value")
+        name, value = cast("tuple[Any, Any]", pair)
+        _check_type("a name in params", name, (str, bytes, int, float))
+        values: list[Any] = list(cast("list[Any]", value)) if isinstance(value, (list, tuple)) else [value]
+        for item in values:
+            if item is not None:
+                _check_type(f"params[{name!r}]", item, (str, bytes, int, float))
+
+
+def _check_text(what: str, value: Any, kinds: type | tuple[type, ...]) -> None:
+    _check_type(what, value, kinds)
+    _check_latin(what, value)
+    if re.search(r"[\r\n\0]", value if isinstance(value, str) else str(value, "latin-1")):
+        raise ValueError(f"{what} has a line end or a NUL, expected text on one line")
+
+
+def _check_type(what: str, value: Any, kinds: type | tuple[type, ...]) -> None:
+    if not isinstance(value, kinds):
+        raise TypeError(f"{what} is of type {_name(value)}, expected str")
+
+
+def _check_latin(what: str, value: str | bytes) -> None:
+    if isinstance(value, str) and any(character > "\xff" for character in value):
+        raise ValueError(f"{what} has characters beyond latin-1, which HTTP headers can't hold")
+
+
+def _check_proxy(what: str, url: str) -> None:
+    try:
+        parts = urlsplit(url if "//" in url else f"http://{url}")
+        valid = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        valid = False
+    if url and not valid:
+        raise ValueError(f"{what} is malformed, expected a URL such as http://host:port")
+
 
 def _is_pair(value: Any) -> bool:
     return isinstance(value, tuple) and len(value) == 2  # pyright: ignore[reportUnknownArgumentType]  # of whatever
@@ -62,9 +140,13 @@ def check_timeout(timeout: object) -> float | None:
         return None
     if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
         raise TypeError(f"timeout is of type {type(timeout).__name__}, expected seconds as a number, or None")
-    if math.isnan(timeout) or timeout < 0:
-        raise ValueError(f"timeout is {timeout}, expected 0 or more seconds, or None")
-    return None if math.isinf(timeout) else float(timeout)
+    try:
+        seconds = float(timeout)
+    except OverflowError:
+        seconds = math.copysign(math.inf, 1 if timeout > 0 else -1)
+    if math.isnan(seconds) or seconds < 0:
+        raise ValueError(f"timeout is {seconds:g}, expected 0 or more seconds, or None")
+    return None if math.isinf(seconds) else seconds
 
 
 def check_max_reply_bytes(max_reply_bytes: object) -> int:
@@ -77,5 +159,14 @@ def check_max_reply_bytes(max_reply_bytes: object) -> int:
 
 
 def without_secrets(url: str) -> str:
-    """Return *url*, which may be malformed, as error messages may show it: without user name and password."""
+    """Return *url*, which is well-formed, as error messages may show it: without user name and password."""
     return re.sub(r"(?<=//)[^/?#]*@", "", url, count=1)
+
+
+def without_any_secrets(text: str) -> str:
+    """
+    Return *text*, meant as a URL, as error messages may show it.
+
+    All before the last ``@`` is left out but the scheme: a password with a slash in it looks like a path.
+    """
+    return re.sub(r"^([a-z][a-z0-9+.\-]*://|//)?.*@", r"\1", text, count=1, flags=re.DOTALL | re.IGNORECASE)

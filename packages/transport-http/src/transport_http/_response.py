@@ -10,7 +10,7 @@ import contextlib
 import io
 import re
 import socket
-from http.client import BadStatusLine, HTTPException, HTTPMessage, HTTPResponse, LineTooLong, RemoteDisconnected
+from http.client import BadStatusLine, HTTPException, HTTPMessage, HTTPResponse, RemoteDisconnected
 from typing import TYPE_CHECKING
 
 from ._call import Call, current_call
@@ -114,7 +114,7 @@ class BoundedResponse(HTTPResponse):
         line = self.fp.readline()
         self._head_left -= len(line)
         if self._head_left < 0:
-            raise LineTooLong("head")
+            raise HTTPException(f"a head of more than {_MAX_HEAD} bytes")
         if not line:
             raise RemoteDisconnected("the server closed the connection within the head of its response")
         return line
@@ -202,7 +202,7 @@ class _Stream(io.BufferedReader):
         limit = _MAX_LINE + 1 if size is None or size < 0 else size
         line = super().readline(limit)
         if len(line) > _MAX_LINE:
-            raise LineTooLong("line")
+            raise HTTPException(f"a line of more than {_MAX_LINE} bytes")
         # Half a line can look like a whole one: half a chunk's size is a number too.
         if line and len(line) < limit and not line.endswith(b"\n"):
             raise RemoteDisconnected("the server closed the connection within a line of its response")

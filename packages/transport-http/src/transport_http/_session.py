@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -10,7 +11,7 @@ from requests.structures import CaseInsensitiveDict
 from requests.utils import default_headers
 
 from ._adapter import SUPPORTED, BoundedAdapter
-from ._options import without_secrets
+from ._options import without_any_secrets
 from ._route import PoolRoute, SessionRoute
 
 _NO_URL = (requests.exceptions.InvalidSchema, requests.exceptions.InvalidURL, requests.exceptions.MissingSchema)
@@ -28,19 +29,35 @@ def find_route(endpoint: str, session: requests.Session | None, options: Mapping
         raise TypeError(f"endpoint is of type {type(endpoint).__name__}, expected str")
     if session is not None and not isinstance(session, requests.Session):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"session is of type {type(session).__name__}, expected requests.Session")
+    shown = repr(without_any_secrets(endpoint))
+    try:
+        no_port = urlsplit(endpoint).port == 0
+    except ValueError:
+        no_port = False  # told below
+    if no_port:
+        raise ValueError(f"endpoint is {shown}, expected a port from 1 to 65535")
     own = _copy(session if session is not None else requests.Session())
     headers = _headers(own, options.get("headers") or {})
-    shown = repr(without_secrets(endpoint))
     try:
         own.get_adapter(endpoint)
         route = PoolRoute if PoolRoute.suits(own, options, endpoint) else SessionRoute
         return route(own, headers, options, endpoint)
-    except requests.exceptions.InvalidHeader as exc:
-        raise ValueError(f"a header is malformed, expected strings on one line: {exc}") from exc
-    except (*_NO_URL, UnicodeError) as exc:
-        raise ValueError(f"endpoint is {shown}, expected a URL such as http://host:port/path") from exc
-    except (OSError, ValueError) as exc:
-        raise ValueError(f"options for {shown} can't be used: {exc}") from exc
+    except (OSError, TypeError, ValueError) as exc:
+        raise _explain(exc, shown) from exc
+
+
+def _explain(failure: Exception, shown: str) -> TypeError | ValueError:
+    """Return what to raise for *failure*; most of their own texts may have a value in them, and so a secret."""
+    if isinstance(failure, requests.exceptions.InvalidHeader):
+        return ValueError("a header is malformed, expected strings on one line")
+    if isinstance(failure, requests.exceptions.InvalidSchema) and "SOCKS" in str(failure):
+        return ValueError("proxies has a SOCKS proxy, expected PySocks to be installed for that")
+    if isinstance(failure, (*_NO_URL, UnicodeError)):
+        return ValueError(f"endpoint is {shown}, expected a URL such as http://host:port/path")
+    if isinstance(failure, OSError):
+        return ValueError(f"options for {shown} can't be used: {failure}")
+    kind = TypeError if isinstance(failure, TypeError) else ValueError
+    return kind("params or proxies have a value that can't be used")
 
 
 def _copy(session: requests.Session) -> requests.Session:
