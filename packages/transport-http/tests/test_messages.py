@@ -287,11 +287,15 @@ def test_a_packed_reply_that_is_not_whole_is_a_protocol_error(
         client.send_message("?")
 
 
+def leave_alone(_answer: requests.Response, **_: Any) -> None:
+    """A hook that changes nothing but how the message goes."""
+
+
 def make_session(hooked: bool) -> requests.Session:
-    """Return a session; with a hook, which changes nothing but how the message goes."""
+    """Return a session, with a hook or without."""
     session = requests.Session()
     if hooked:
-        session.hooks["response"] = [lambda _answer, **_: None]
+        session.hooks["response"] = [leave_alone]
     return session
 
 

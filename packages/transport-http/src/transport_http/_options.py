@@ -53,7 +53,8 @@ def check_options(options: Mapping[str, Any]) -> None:
 
 def _check_texts(options: Mapping[str, Any]) -> None:
     """Check what stands inside of options; a value may be a secret, and is not told."""
-    for name, value in (options.get("headers") or {}).items():
+    headers: dict[Any, Any] = dict(options.get("headers") or {})
+    for name, value in headers.items():
         # requests takes bytes as well, and None for a header of the session that is to be left out.
         _check_text("headers", name, (str, bytes))
         if value is not None:
@@ -69,7 +70,8 @@ def _check_texts(options: Mapping[str, Any]) -> None:
         for part, value in zip(("user", "password"), auth, strict=True):
             _check_type(f"the {part} in auth", value, (str, bytes))
             _check_latin(f"the {part} in auth", value)
-    for name, value in (options.get("proxies") or {}).items():
+    proxies: dict[Any, Any] = dict(options.get("proxies") or {})
+    for name, value in proxies.items():
         _check_type("a scheme in proxies", name, str)
         if value is not None:
             _check_type(f"proxies[{name!r}]", value, str)
@@ -87,10 +89,12 @@ def _check_params(params: Any) -> None:
         return
     if params is None or isinstance(params, str):
         return
-    pairs: list[Any] = list(params.items() if isinstance(params, Mapping) else params)
+    # Of whatever the caller gave.
+    given: Any = params.items() if hasattr(params, "items") else params
+    pairs: list[Any] = list(given)
     for pair in pairs:
-        if not (isinstance(pair, (tuple, list)) and len(pair) == 2):  # pyright: ignore[reportUnknownArgumentType]
-            raise TypeError(f"params has a {_name(pair)}, expected pairs of a name and a value")
+        if not isinstance(pair, (tuple, list)) or len(cast("list[Any]", pair)) != 2:
+            raise TypeError(f"params has a {type(cast('object', pair)).__name__}, expected pairs of a name and a value")
         name, value = cast("tuple[Any, Any]", pair)
         _check_type("a name in params", name, (str, bytes, int, float))
         values: list[Any] = list(cast("list[Any]", value)) if isinstance(value, (list, tuple)) else [value]
