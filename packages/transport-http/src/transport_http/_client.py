@@ -2,29 +2,25 @@
 
 from types import TracebackType
 from typing import Literal, Self, Unpack, overload
-from urllib.parse import SplitResult, urljoin, urlsplit
 
 import requests
 
 from transport_base import TransportClosedError, TransportError, TransportProtocolError
 
 from . import _call
+from ._answer import Answer
 from ._errors import HttpStatusError
 from ._failures import FAILURES, translate
 from ._fork import Origin
 from ._options import RequestOptions, check_max_reply_bytes, check_options, check_timeout, without_secrets
+from ._redirects import MAX_REDIRECTS, REDIRECTS, on_same_origin
 from ._reply import decode, decode_leniently, read_body, read_leniently
-from ._route import Answer
 from ._session import find_route
 
 _DEFAULT_MAX_REPLY_BYTES = 64 * 1024 * 1024
 
 # How much is read of a body that is no reply: an error page, or a JSON-RPC error object.
 _MAX_OTHER_BODY = 1024 * 1024
-
-# Temporary and permanent redirect, which keep the method and the body: RFC 9110, sections 15.4.8 and 15.4.9.
-_REDIRECTS = (307, 308)
-_MAX_REDIRECTS = 5
 
 
 class HttpPostClientTransport:
@@ -189,9 +185,9 @@ class HttpPostClientTransport:
             if 200 <= answer.status < 300:
                 return answer
             location = answer.headers.get("Location")
-            if answer.status not in _REDIRECTS or location is None or redirects == _MAX_REDIRECTS:
+            if answer.status not in REDIRECTS or location is None or redirects == MAX_REDIRECTS:
                 raise self._status_error(answer)
-            target = _on_same_origin(url, location)
+            target = on_same_origin(url, location)
             if target is None:
                 raise self._status_error(answer)
             self._ignore(answer)
@@ -218,20 +214,3 @@ class HttpPostClientTransport:
         body = read_leniently(answer.pieces, _MAX_OTHER_BODY, answer.discard)
         text = decode_leniently(answer.headers, body)
         return HttpStatusError(self._endpoint, answer.status, answer.reason, text)
-
-
-def _on_same_origin(url: str, location: str) -> str | None:
-    """Return where *location* leads to from *url*; ``None`` if that is another origin, or nowhere."""
-    try:
-        target = urlsplit(urljoin(url, location))
-        if _origin(target) != _origin(urlsplit(url)):
-            return None
-    except ValueError:
-        return None
-    # The user name and password of the endpoint stay.
-    return target._replace(netloc=urlsplit(url).netloc, fragment="").geturl()
-
-
-def _origin(parts: SplitResult) -> tuple[str, str | None, int | None]:
-    """Return what RFC 6454 compares, with the port spelt out."""
-    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)

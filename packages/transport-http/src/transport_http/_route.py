@@ -5,28 +5,18 @@ A session of requests prepares each request anew, and looks at much that stays t
 to one endpoint. Where nothing can tell the difference, the prepared head is kept, and only the body is new.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from http.cookiejar import CookieJar
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 import requests.cookies
 import urllib3
-from urllib3.response import BaseHTTPResponse
 
 from ._adapter import BoundedAdapter
+from ._answer import Answer, pieces, timed_pieces
 from ._call import current_call
-from ._coding import find_coding, unpack
-
-# Large enough that a piece costs little, small enough that a bomb is seen early.
-_PIECE = 65_536
-
-# Unpacked it may be a thousand times as large, and the time is not looked at meanwhile.
-_PACKED_PIECE = 8_192
-
-# Memory for it is taken before a byte of it is there.
-_AT_ONCE = 16 * 1024 * 1024
 
 # Typed in some versions of requests and its stubs, and not in others.
 _cookies: Any = requests.cookies
@@ -34,22 +24,6 @@ _cookies: Any = requests.cookies
 _NO_RETRIES = urllib3.Retry(total=False, redirect=False)
 
 _ONE_WAY = "respond-async"  # RFC 7240, section 4.1
-
-
-class Answer(NamedTuple):
-    """A response whose head was read, and whose body was not."""
-
-    status: int
-    reason: str
-    headers: Mapping[str, str]
-    pieces: Iterator[bytes]
-    response: requests.Response | BaseHTTPResponse
-
-    def discard(self) -> None:
-        """Give up the body, and the connection with it."""
-        self.response.close()
-        if isinstance(self.response, BaseHTTPResponse):
-            self.response.release_conn()
 
 
 class SessionRoute:
@@ -93,7 +67,7 @@ class SessionRoute:
         prepared = self.prepare(url, body, one_way=one_way)
         left = current_call().remaining()
         response = self._session.send(prepared, allow_redirects=False, timeout=left, **self._settings)
-        return Answer(response.status_code, response.reason or "", response.headers, _timed_pieces(response), response)
+        return Answer(response.status_code, response.reason or "", response.headers, timed_pieces(response), response)
 
     def renew(self) -> None:
         """Start again without a connection; those that there were are left alone."""
@@ -161,7 +135,7 @@ class PoolRoute(SessionRoute):
         )
         if "Set-Cookie" in response.headers:
             _cookies.extract_cookies_to_jar(jar, request, response)
-        return Answer(response.status, response.reason or "", response.headers, _pieces(response), response)
+        return Answer(response.status, response.reason or "", response.headers, pieces(response), response)
 
     def renew(self) -> None:
         super().renew()
@@ -191,44 +165,3 @@ def _as_text(value: Any) -> str:
 
 def _plain(headers: Mapping[str, Any]) -> dict[str, str]:
     return {name: _as_text(value) for name, value in headers.items()}
-
-
-def _unpacked(status: int, headers: Mapping[str, str], pieces: Iterator[bytes]) -> Iterator[bytes]:
-    # 204 has no body, whatever its head says.
-    coding = find_coding(headers.get("Content-Encoding", "")) if status != 204 else None
-    yield from pieces if coding is None else unpack(pieces, coding)
-
-
-def _timed_pieces(response: requests.Response) -> Iterator[bytes]:
-    """Read the body in pieces; between them the time is checked, for connections which are not ours."""
-    if getattr(response, "_content_consumed", False):
-        # A hook has read it, and requests has unpacked it.
-        yield response.content
-    else:
-        yield from _unpacked(response.status_code, response.headers, _raw_pieces(response))
-
-
-def _raw_pieces(response: requests.Response) -> Iterator[bytes]:
-    call = current_call()
-    # As requests itself does, but packed as it comes: a packed body that breaks off looks whole once it is unpacked.
-    if hasattr(response.raw, "stream"):
-        pieces: Iterator[bytes] = response.raw.stream(_piece_size(response.headers), decode_content=False)
-    else:
-        pieces = response.iter_content(_piece_size(response.headers))
-    for piece in pieces:
-        call.remaining()
-        yield piece
-
-
-def _pieces(response: BaseHTTPResponse) -> Iterator[bytes]:
-    """Read the body: at once where its size is known to be small, in pieces otherwise."""
-    length = response.length_remaining
-    if length is None or length > _AT_ONCE or "Content-Encoding" in response.headers:
-        pieces = response.stream(_piece_size(response.headers), decode_content=False)
-        yield from _unpacked(response.status, response.headers, pieces)
-    else:
-        yield response.read(decode_content=False)
-
-
-def _piece_size(headers: Mapping[str, str]) -> int:
-    return _PACKED_PIECE if "Content-Encoding" in headers else _PIECE
