@@ -181,7 +181,8 @@ class ZmqServerTransport:
         Any thread may call it, a message's handler and a signal's too. Returns when the socket is closed; where
         a thread that waits inside libzmq has to leave first, that takes a moment (1 s at the very most, and
         a signal handler does not wait for the thread that it interrupts). Replies already given are still
-        sent, for up to ZMQ_LINGER. A socket that a caller brought is set back and left open.
+        sent, for up to ZMQ_LINGER. A socket that a caller brought is set back and left open; when threads were
+        at work in that moment, one message of two frames from the private endpoint may be left in it.
         """
         self._closed = True
         if not self._origin.left:
