@@ -51,7 +51,7 @@ class Calls:
         try:
             wait = self._first_wait
             try:
-                socket.send_now(data, _DONTWAIT, len(data) < socket.copies_below)
+                socket.send_now(data, _DONTWAIT)
             except zmq.Again as exc:
                 self._again(partial(socket.send, data), exc, end, _UNSENT)
                 wait = _next_wait(remaining(end))

@@ -182,7 +182,7 @@ class SharedRouter:
         try:
             for frame in frames:
                 send(frame, _MORE)
-            send(data, _DONTWAIT, len(data) < self._timed.copies_below)
+            send(data, _DONTWAIT)
         except zmq.Again:
             _log.warning("dropped a reply: its client has not read the ones before it")
         except BaseException as exc:

@@ -15,8 +15,6 @@ from typing import Any, Protocol
 
 import zmq
 
-from ._text import LARGE
-
 _MILLISECONDS = 1_000
 _FOR_EVER = 10e6  # seconds: a green lock has no other word that a thread's lock understands, too
 
@@ -38,7 +36,6 @@ class TimedSocket:
     def __init__(self, socket: zmq.Socket[bytes]) -> None:
         self.socket = socket
         self.send_now = _plain_send(socket)
-        self.copies_below = _copies_below()
         self._receive_timeout: float | None = None
         self._send_timeout: float | None = None
         self._before = (int(socket.get(zmq.RCVTIMEO)), int(socket.get(zmq.SNDTIMEO)))
@@ -86,7 +83,6 @@ class GreenTimedSocket(TimedSocket):
 
         self.socket = socket
         self.send_now = socket.send
-        self.copies_below = sys.maxsize
         self._timer = Timeout
 
     def receive(self, timeout: float | None) -> zmq.Frame:
@@ -125,16 +121,9 @@ class GreenTimedSocket(TimedSocket):
         """Do nothing: a green socket's options were left alone."""
 
 
-def _plain_send(socket: zmq.Socket[bytes]) -> Callable[..., object]:
+def _plain_send(socket: zmq.Socket[bytes]) -> Callable[[bytes, int], object]:
     """Return ``socket.send``, past the layer of pyzmq that is for arguments not used here where there is just that."""
     return super(zmq.Socket, socket).send if type(socket) is zmq.Socket else socket.send
-
-
-def _copies_below() -> int:
-    """Return from how many bytes on data is sent from where it is, in which pyzmq employs a thread."""
-    monkey = sys.modules.get("gevent.monkey")
-    # As a greenlet, that thread would lose its records when the greenlet that first called it is killed.
-    return sys.maxsize if monkey is not None and monkey.is_module_patched("threading") else LARGE
 
 
 def timed(socket: zmq.Socket[bytes]) -> TimedSocket:
