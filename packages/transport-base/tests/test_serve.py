@@ -152,3 +152,21 @@ def test_what_is_meant_to_end_the_program_ends_the_loop(interrupt: type[BaseExce
     server.inbox.put((Slot(), "x"))
     with pytest.raises(interrupt):
         serve(server, handler)
+
+
+def test_the_context_is_let_go_even_while_what_ended_the_loop_is_kept() -> None:
+    """As a future keeps it, with its traceback."""
+
+    def handler(message: str) -> str:
+        raise SystemExit
+
+    server = QueueServer()
+    slot = Slot()
+    gone = threading.Event()
+    weakref.finalize(slot, gone.set)
+    server.inbox.put((slot, "x"))
+    del slot
+    with pytest.raises(SystemExit) as kept:
+        serve(server, handler)
+    assert gone.is_set()
+    assert kept.tb is not None
