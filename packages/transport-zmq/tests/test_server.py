@@ -451,8 +451,11 @@ def test_an_interrupt_between_two_frames_does_not_garble_the_messages_after(cont
 
 # Where the signal comes in a destructor, Python can but tell of the exception.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_signal_handlers_that_raise_leave_no_lock_behind(context: Context, server: ZmqServerTransport) -> None:
-    """They raise some hundred times, at whatever step of receiving the signal happens to come."""
+@pytest.mark.parametrize("others", [0, 3])
+def test_signal_handlers_that_raise_leave_no_lock_behind(
+    context: Context, server: ZmqServerTransport, running: Running, others: int
+) -> None:
+    """They raise some hundred times, at whatever step of receiving, or of waiting to do so, the signal comes."""
     armed, interrupts = False, 0
 
     def interrupt(_number: int, _frame: object) -> None:
@@ -466,24 +469,29 @@ def test_signal_handlers_that_raise_leave_no_lock_behind(context: Context, serve
     def poll() -> None:
         while armed:
             with contextlib.suppress(TransportTimeoutError):
-                server.receive_message(0)
+                server.receive_message(0.0005 if others else 0)
 
-    before = signal.signal(signal.SIGALRM, interrupt)
-    signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
-    try:
-        while interrupts < 300:
-            try:
-                armed = True
-                poll()
-            except Interrupt:
-                pass
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-    with dealer(context, server.endpoint) as peer:
-        peer.send_multipart([b"", b"x"])
-        assert server.receive_message(LIMIT)[1] == "x"
-    server.close()
+    def echo() -> None:
+        serve(server, lambda message: message)
+
+    with running(*[echo] * others):
+        before = signal.signal(signal.SIGALRM, interrupt)
+        signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+        try:
+            while interrupts < 300:
+                try:
+                    armed = True
+                    poll()
+                except Interrupt:
+                    pass
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+        with running(*[] if others else [echo]), dealer(context, server.endpoint) as peer:
+            for _ in range(20):
+                peer.send_multipart([b"", b"x"])
+                assert peer.recv_multipart() == [b"", b"x"]
+            server.close()
     assert server._router._socket.closed  # pyright: ignore[reportPrivateUsage]
 
 

@@ -8,17 +8,13 @@ import zmq
 
 from transport_base import TransportClosedError, TransportError, TransportProtocolError, TransportTimeoutError
 
-from ._deadline import deadline, remaining
+from ._deadline import deadline, next_wait, remaining
 from ._pool import Sockets
 from ._text import decode
 
 ResultT = TypeVar("ResultT")
 
 _DONTWAIT = int(zmq.DONTWAIT)  # a plain int is passed on faster than a flag
-
-# The longest stay inside libzmq, in seconds. A REQ socket hears nobody but its server, so a waiting call looks up
-# this often to see whether its client was closed.
-_LONGEST_WAIT = 0.5
 
 # What a call that timed out lacked, and what is known of its message.
 _OUT_OF_TURN = ("turn on the socket to", "the message was not sent")
@@ -37,7 +33,7 @@ class Calls:
     def __init__(self, endpoint: str, timeout: float | None, requests: Sockets, one_way: Sockets | None) -> None:
         self._endpoint = endpoint
         self._timeout = timeout
-        self._first_wait = _next_wait(timeout)
+        self._first_wait = next_wait(timeout)
         self._requests = requests
         self._one_way = one_way
         self._closed = False
@@ -54,12 +50,12 @@ class Calls:
                 socket.send_now(data, _DONTWAIT)
             except zmq.Again as exc:
                 self._again(partial(socket.send, data), exc, end, _UNSENT)
-                wait = _next_wait(remaining(end))
+                wait = next_wait(remaining(end))
             del data  # a large one, alive beside its reply, costs more in page faults than all else here
             try:
-                frame = socket.receive(wait)
+                frame = socket.receive_within(wait)
             except zmq.Again as exc:
-                frame = self._again(socket.receive, exc, end, _UNANSWERED)
+                frame = self._again(socket.receive_within, exc, end, _UNANSWERED)
             if frame.more:
                 raise TransportProtocolError(f"reply from {self._endpoint} has several frames, expected 1")
             reply = decode(frame, "utf-8")
@@ -116,7 +112,7 @@ class Calls:
             if left == 0:
                 raise self._late(*lacking) from reason
             try:
-                return step(_next_wait(left))
+                return step(next_wait(left))
             except zmq.Again as exc:
                 reason = exc
 
@@ -128,7 +124,3 @@ class Calls:
 
     def _closed_error(self) -> TransportClosedError:
         return TransportClosedError(f"client of {self._endpoint} was closed during the call")
-
-
-def _next_wait(left: float | None) -> float:
-    return _LONGEST_WAIT if left is None else min(left, _LONGEST_WAIT)

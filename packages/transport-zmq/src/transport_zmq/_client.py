@@ -5,11 +5,9 @@ from typing import Any, Literal, Self, overload
 
 import zmq
 
-from transport_base import TransportClosedError, TransportError
-
 from ._calls import Calls
 from ._deadline import check_timeout
-from ._fork import Origin
+from ._life import Life
 from ._pool import OwnSockets, PassedSocket
 from ._sockets import (
     DEFAULT_MAX_MESSAGE_BYTES,
@@ -120,8 +118,7 @@ class ZmqClientTransport:
     def _set_up(self, endpoint: str, calls: Calls) -> None:
         self._endpoint = endpoint
         self._calls = calls
-        self._origin = Origin()
-        self._closed = False
+        self._life = Life(f"client of {endpoint}")
 
     @overload
     def send_message(self, message: str, *, expect_reply: Literal[True] = True) -> str: ...
@@ -151,8 +148,8 @@ class ZmqClientTransport:
             TransportClosedError: the client was closed, before the call or during it.
             TransportError: this process is a fork of the one that made the client.
         """
-        if self._closed or self._origin.left:
-            raise self._unusable()
+        if self._life.over:
+            raise self._life.error()
         try:
             # Encoded in the call, so that no name here keeps a large message alive until the reply is there.
             if expect_reply:
@@ -169,8 +166,8 @@ class ZmqClientTransport:
         Returns at once, from any thread. One-way messages are still sent, for up to ZMQ_LINGER. A socket
         that a caller brought is set back and left open.
         """
-        self._closed = True
-        if not self._origin.left:
+        self._life.over = True
+        if not self._life.left:
             self._calls.close()
 
     def __enter__(self) -> Self:
@@ -180,10 +177,3 @@ class ZmqClientTransport:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
-
-    def _unusable(self) -> TransportError:
-        if self._origin.left:
-            return TransportError(
-                f"client of {self._endpoint} was made before a fork, expected one made in this process"
-            )
-        return TransportClosedError(f"client of {self._endpoint} was closed, expected an open one")

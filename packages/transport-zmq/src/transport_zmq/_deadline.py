@@ -5,6 +5,9 @@ from time import monotonic
 # Longer is for ever: 24 days, in milliseconds, is what fits into the C int that libzmq takes.
 _LONGEST = (2**31 - 1) / 1000
 
+# The longest wait at once, in seconds, for what nothing may tell of: after it, the one that waits looks up.
+_LONGEST_WAIT = 0.5
+
 
 def check_timeout(timeout: float | None) -> float | None:
     """Return *timeout*; ``TypeError`` or ``ValueError`` unless it is ``None`` or a number of seconds from 0 on."""
@@ -25,3 +28,8 @@ def deadline(timeout: float | None) -> float | None:
 def remaining(end: float | None) -> float | None:
     """Return the seconds until *end*, never less than 0."""
     return None if end is None else max(0.0, end - monotonic())
+
+
+def next_wait(left: float | None) -> float:
+    """Return how many seconds to wait at once where *left* are left."""
+    return _LONGEST_WAIT if left is None else min(left, _LONGEST_WAIT)

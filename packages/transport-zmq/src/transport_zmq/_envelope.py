@@ -13,19 +13,9 @@ class Envelope:
 
 
 class OpenEnvelope(Envelope):
-    """The :class:`Envelope` as the server sees it."""
+    """The :class:`Envelope` as the server sees it: who deletes ``frames`` may answer, and only one thread can."""
 
-    __slots__ = ("_frames", "server")
+    __slots__ = ("frames", "server")
 
-    def __init__(self, server: object, frames: list[bytes]) -> None:
-        self.server = server
-        self._frames = frames
-
-    def claim(self) -> list[bytes] | None:
-        """Return the frames, once in a lifetime; ``None`` after that."""
-        try:
-            frames = self._frames
-            del self._frames  # succeeds once, whichever threads try it
-        except AttributeError:
-            return None
-        return frames
+    server: object
+    frames: list[bytes]

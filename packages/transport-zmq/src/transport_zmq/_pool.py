@@ -6,8 +6,8 @@ from typing import Protocol
 
 import zmq
 
-from ._deadline import remaining
-from ._waiting import TimedSocket, acquire, lock_for, timed
+from ._turn import Turn
+from ._waiting import TimedSocket, timed
 
 _MOST_IDLE = 64  # sockets kept for the next calls; a burst of more calls at once opens more, and closes them after
 
@@ -86,14 +86,22 @@ class PassedSocket:
         socket.set(zmq.REQ_RELAXED, 1)
         socket.set(zmq.REQ_CORRELATE, 1)
         self._socket = timed(socket)
-        self._taken = lock_for(socket)
+        self._turn = Turn(socket)
         self._closed = False
         self._restored = False
 
     def take(self, end: float | None) -> TimedSocket | None:
         """Return the socket when its turn has come."""
-        if not acquire(self._taken, remaining(end)):
-            return None
+        turn = self._turn
+        while True:
+            try:
+                del turn.free
+                break
+            except AttributeError:
+                try:
+                    turn.wait(end)
+                except zmq.Again:
+                    return None
         if self._closed:
             self.give_back(self._socket)
             return None
@@ -101,9 +109,10 @@ class PassedSocket:
 
     def give_back(self, socket: TimedSocket) -> None:  # noqa: ARG002  # there is but one
         """Let the next call have its turn."""
-        self._taken.release()
+        self._turn.free = True
         if self._closed:
             self._restore()
+        self._turn.call_next()
 
     discard = give_back
 
@@ -113,8 +122,15 @@ class PassedSocket:
         self._restore()
 
     def _restore(self) -> None:
-        if self._taken.acquire(False):
+        turn = self._turn
+        try:
+            del turn.free
+        except AttributeError:
+            return
+        try:
             if not self._restored:
                 self._restored = True
                 self._socket.restore()
-            self._taken.release()
+        finally:
+            turn.free = True
+            turn.call_next()

@@ -16,8 +16,9 @@ from threading import get_ident
 
 import zmq
 
-from ._deadline import remaining
-from ._waiting import acquire, lock_for, lock_timeout, timed
+from ._deadline import deadline, remaining
+from ._turn import Turn
+from ._waiting import timed
 
 _log = logging.getLogger(__name__)
 
@@ -27,13 +28,13 @@ _MORE = int(zmq.DONTWAIT | zmq.SNDMORE)
 # More than the return addresses of any chain of proxies take; bounds what a peer can have the server keep.
 _LARGEST_ENVELOPE = 64 * 1024
 
-# A lock is taken by unpacking a map(). After a call of acquire() itself, a signal handler may raise before the result
-# is in a variable, and the lock would stay taken; between the unpacking and the variable, none may.
-_AT_ONCE = (False,)
-
 _LEAVING = 1.0  # seconds: many times what a thread takes that was woken
 
 _TOKEN_SIZE = 16  # bytes: 128 random bits, which no peer can guess
+
+
+class RouterClosedError(Exception):
+    """There is nothing to receive any more."""
 
 
 class SharedRouter:
@@ -43,8 +44,7 @@ class SharedRouter:
         self._socket = socket
         self._owns = owns
         self._timed = timed(socket)
-        self._receive_frame = socket.recv
-        self._held = lock_for(socket)
+        self._turn = Turn(socket)
         self._outbox: deque[tuple[list[bytes], bytes]] = deque()
         self._receiver = 0  # the thread that was the last to receive
         self._closing = False
@@ -60,53 +60,48 @@ class SharedRouter:
         self._bell_held = threading.RLock()  # a signal handler may ring amid another ring
         self._rung = False  # and not heard yet
 
-    def receive(self, end: float | None) -> tuple[list[bytes], zmq.Frame] | None:
+    def receive(self, end: float | None) -> tuple[list[bytes], zmq.Frame]:
         """
         Wait until *end* for a message; return its envelope, empty when it is too large, and its last frame.
 
-        ``None`` tells that the router was closed; ``zmq.Again``, that no message came in time.
+        Raises:
+            zmq.Again: no message came in time.
+            RouterClosedError: the router was closed.
         """
-        taken = False
+        turn = self._turn
+        while True:
+            try:
+                del turn.free
+                break
+            except AttributeError:
+                turn.wait(end)
         try:
-            (taken,) = map(self._held.acquire, _AT_ONCE)
-            if not taken:
-                (taken,) = map(self._held.acquire, (True,), (lock_timeout(remaining(end)),))
-                if not taken:
-                    raise zmq.Again
             self._receiver = get_ident()
-            while not self._closing:
-                envelope, frame = self._read(end)
-                if len(envelope) != 1 or len(frame) != _TOKEN_SIZE or frame.bytes != self._token:
-                    return envelope, frame
-                self._rung = False
-                self._attend()
+            return self._next(end)
         except BaseException:  # Ctrl-C, perhaps between two frames
-            if taken:
-                self._rung = False  # it may have been this that was broken off
-                self._drop_rest()
+            self._rung = False  # it may have been this that was broken off
+            self._drop_rest()
             raise
-        else:
-            return None
         finally:
-            if taken:
-                self._held.release()
-            if self._outbox or self._closing:
-                self._attend_or_ring()
+            turn.free = True
+            if self._outbox or self._closing or turn.waiting:
+                self._leave()
 
     def send(self, envelope: list[bytes], data: bytes) -> None:
         """Send *data* to where *envelope* says, here or by the thread that holds the socket."""
-        taken = False
+        turn = self._turn
         try:
-            (taken,) = map(self._held.acquire, _AT_ONCE)
-            if taken:
-                self._send(envelope, data)
-            else:
-                self._outbox.append((envelope, data))
+            del turn.free
+        except AttributeError:
+            self._outbox.append((envelope, data))
+            self._attend_or_ring()
+            return
+        try:
+            self._send(envelope, data)
         finally:
-            if taken:
-                self._held.release()
-            if self._outbox or self._closing:
-                self._attend_or_ring()
+            turn.free = True
+            if self._outbox or self._closing or turn.waiting:
+                self._leave()
 
     def close(self) -> None:
         """Wake who waits, and close the socket or set it back, here or by the thread that holds it."""
@@ -117,9 +112,18 @@ class SharedRouter:
         else:
             self._attend_or_ring()
         # Not where a signal handler has interrupted the holder, nor among greenlets, which share a thread.
-        if self._receiver != get_ident() and acquire(self._held, _LEAVING):
-            self._held.release()
+        if self._receiver != get_ident():
+            end = deadline(_LEAVING)
+            with contextlib.suppress(zmq.Again):
+                while not self._closed:
+                    self._turn.wait(end)
+                    self._attend_or_ring()
+
+    def _leave(self) -> None:
+        """See to what came up while the socket was held."""
+        if self._outbox or self._closing:
             self._attend_or_ring()
+        self._turn.call_next()
 
     def _attend_or_ring(self) -> None:
         """Attend to what was asked for; when somebody holds the socket, have that thread do it."""
@@ -134,16 +138,17 @@ class SharedRouter:
 
     def _attend_if_free(self) -> bool:
         """Attend to what was asked for, while there is anything; tell whether nobody held the socket."""
+        turn = self._turn
         while self._outbox or self._closing is not self._closed:
-            taken = False
             try:
-                (taken,) = map(self._held.acquire, _AT_ONCE)
-                if not taken:
-                    return False
+                del turn.free
+            except AttributeError:
+                return False
+            try:
                 self._attend()
             finally:
-                if taken:
-                    self._held.release()
+                turn.free = True
+                turn.call_next()
         return True
 
     def _attend(self) -> None:
@@ -164,17 +169,28 @@ class SharedRouter:
                     self._socket.unbind(self._bell_endpoint)
             self._closed = True
 
-    def _read(self, end: float | None) -> tuple[list[bytes], zmq.Frame]:
-        # The routing id, which ZMQ_ROUTER always has in front of what the peer has sent.
-        envelope = [self._timed.receive_bytes(None if end is None else remaining(end))]
-        frame = self._receive_frame(_DONTWAIT, False)
-        size = 0
-        while frame.more:
-            size += 1 + len(frame)  # so that empty frames count as well
-            if size <= _LARGEST_ENVELOPE:
-                envelope.append(frame.bytes)
-            frame = self._receive_frame(_DONTWAIT, False)
-        return (envelope if size <= _LARGEST_ENVELOPE else []), frame
+    def _next(self, end: float | None) -> tuple[list[bytes], zmq.Frame]:
+        timed = self._timed
+        while not self._closing:
+            limit = None if end is None else remaining(end)
+            if limit != timed.limit:
+                timed.set_limit(limit)
+            # The routing id, which ZMQ_ROUTER always has in front of what the peer has sent.
+            envelope: list[bytes] = [timed.receive()]
+            frame: zmq.Frame = timed.receive(_DONTWAIT, False)
+            size = 0
+            while frame.more:
+                size += 1 + len(frame)  # so that empty frames count as well
+                if size <= _LARGEST_ENVELOPE:
+                    envelope.append(frame.bytes)
+                frame = timed.receive(_DONTWAIT, False)
+            if size > _LARGEST_ENVELOPE:
+                return [], frame
+            if size or len(frame) != _TOKEN_SIZE or frame.bytes != self._token:
+                return envelope, frame
+            self._rung = False
+            self._attend()
+        raise RouterClosedError
 
     def _send(self, envelope: list[bytes], data: bytes) -> None:
         send = self._timed.send_now

@@ -11,8 +11,8 @@ from transport_base import TransportClosedError, TransportContextError, Transpor
 
 from ._deadline import check_timeout, deadline
 from ._envelope import Envelope, OpenEnvelope
-from ._fork import Origin
-from ._router import SharedRouter
+from ._life import Life
+from ._router import RouterClosedError, SharedRouter
 from ._sockets import (
     DEFAULT_MAX_MESSAGE_BYTES,
     LINGER,
@@ -59,8 +59,7 @@ class ZmqServerTransport:
 
     def _set_up(self, socket: zmq.Socket[bytes], *, owns: bool) -> None:
         self._endpoint = endpoint_of(socket)
-        self._origin = Origin()
-        self._closed = False
+        self._life = Life(f"server at {self._endpoint}")
         max_bytes = int(socket.get(zmq.MAXMSGSIZE))
         self._max_bytes: float = math.inf if max_bytes < 0 else max_bytes
         self._router = SharedRouter(socket, owns=owns)
@@ -123,26 +122,30 @@ class ZmqServerTransport:
             TransportClosedError: the server was closed, before the call or during it.
             TransportError: this process is a fork of the one that made the server.
         """
-        if self._closed or self._origin.left:
-            raise self._unusable()
+        if self._life.over:
+            raise self._life.error()
         end = None if timeout is None else deadline(check_timeout(timeout))
         try:
-            while (received := self._router.receive(end)) is not None:
-                envelope, frame = received
+            while True:
+                envelope, frame = self._router.receive(end)
                 if not envelope:
                     _log.warning("dropped a message whose envelope is too large")
                 elif len(frame) > self._max_bytes:  # as inproc peers may send, for which libzmq has no bound
                     _log.warning("dropped a message of %d bytes, expected at most %d", len(frame), self._max_bytes)
                 else:
+                    context = OpenEnvelope()
+                    context.server = self
+                    context.frames = envelope
                     try:
-                        return OpenEnvelope(self, envelope), decode(frame, "utf-8")
+                        return context, decode(frame, "utf-8")
                     except UnicodeDecodeError as exc:
                         _log.warning("dropped a message that is not UTF-8 at byte %d", exc.start)
         except zmq.Again as exc:
             raise TransportTimeoutError(f"no message at {self._endpoint} within {timeout} s") from exc
+        except RouterClosedError:
+            raise self._life.error() from None
         except zmq.ZMQError as exc:
             raise self._failed(exc) from exc
-        raise self._unusable()
 
     def send_reply(self, context: Envelope, reply: str) -> None:
         """
@@ -160,15 +163,17 @@ class ZmqServerTransport:
             TransportError: this process is a fork of the one that made the server.
         """
         data = encode("reply", reply)
-        if self._closed or self._origin.left:
-            raise self._unusable()
+        if self._life.over:
+            raise self._life.error()
         if not isinstance(context, OpenEnvelope) or context.server is not self:
             raise TransportContextError(
                 f"context is a {type(context).__name__} from elsewhere, expected an envelope that this server gave"
             )
-        envelope = context.claim()
-        if envelope is None:
-            raise TransportContextError("context was answered before, expected one that was not")
+        try:
+            envelope = context.frames
+            del context.frames
+        except AttributeError:
+            raise TransportContextError("context was answered before, expected one that was not") from None
         try:
             self._router.send(envelope, data)
         except zmq.ZMQError as exc:
@@ -184,8 +189,8 @@ class ZmqServerTransport:
         sent, for up to ZMQ_LINGER. A socket that a caller brought is set back and left open; when threads were
         at work in that moment, one message of two frames from the private endpoint may be left in it.
         """
-        self._closed = True
-        if not self._origin.left:
+        self._life.over = True
+        if not self._life.left:
             self._router.close()
 
     def __enter__(self) -> Self:
@@ -195,13 +200,6 @@ class ZmqServerTransport:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
-
-    def _unusable(self) -> TransportError:
-        if self._origin.left:
-            return TransportError(
-                f"server at {self._endpoint} was made before a fork, expected one made in this process"
-            )
-        return TransportClosedError(f"server at {self._endpoint} was closed, expected an open one")
 
     def _failed(self, exc: zmq.ZMQError) -> TransportError:
         error = translated(exc, f"serving at {self._endpoint}")

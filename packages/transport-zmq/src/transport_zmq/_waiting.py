@@ -16,7 +16,6 @@ from typing import Any, Protocol
 import zmq
 
 _MILLISECONDS = 1_000
-_FOR_EVER = 10e6  # seconds: a green lock has no other word that a thread's lock understands, too
 
 
 class Lock(Protocol):
@@ -28,7 +27,11 @@ class Lock(Protocol):
 
 
 class TimedSocket:
-    """A socket that one thread at a time uses, whose waits end in time with ``zmq.Again``."""
+    """
+    A socket that one thread at a time uses, whose waits end in time with ``zmq.Again``.
+
+    ``receive`` is the socket's own ``recv``. It waits for up to ``limit`` seconds, which :meth:`set_limit` sets.
+    """
 
     # Whether somebody waits for it outside libzmq, so that another may close it. Threads never do.
     waits_outside = False
@@ -36,25 +39,24 @@ class TimedSocket:
     def __init__(self, socket: zmq.Socket[bytes]) -> None:
         self.socket = socket
         self.send_now = _plain_send(socket)
-        self._receive_timeout: float | None = None
+        self.receive: Any = socket.recv
+        self.limit: float | None = None
         self._send_timeout: float | None = None
         self._before = (int(socket.get(zmq.RCVTIMEO)), int(socket.get(zmq.SNDTIMEO)))
         socket.set(zmq.RCVTIMEO, -1)
         socket.set(zmq.SNDTIMEO, -1)
 
-    def receive(self, timeout: float | None) -> zmq.Frame:
-        """Wait up to *timeout* seconds for a message; return its first frame."""
-        if timeout != self._receive_timeout:
-            self.socket.set(zmq.RCVTIMEO, _milliseconds(timeout))
-            self._receive_timeout = timeout
-        return self.socket.recv(0, False)
+    def set_limit(self, limit: float | None) -> None:
+        """Have :meth:`receive` wait up to *limit* seconds."""
+        self.socket.set(zmq.RCVTIMEO, _milliseconds(limit))
+        self.limit = limit
 
-    def receive_bytes(self, timeout: float | None) -> bytes:
-        """Wait up to *timeout* seconds for a message; return its first frame as bytes."""
-        if timeout != self._receive_timeout:
-            self.socket.set(zmq.RCVTIMEO, _milliseconds(timeout))
-            self._receive_timeout = timeout
-        return self.socket.recv()
+    def receive_within(self, timeout: float) -> zmq.Frame:
+        """Wait up to *timeout* seconds for a message; return its first frame."""
+        if timeout != self.limit:
+            self.set_limit(timeout)
+        frame: zmq.Frame = self.receive(0, False)
+        return frame
 
     def send(self, data: bytes, timeout: float | None, flags: int = 0) -> None:
         """Wait up to *timeout* seconds until libzmq takes *data*."""
@@ -83,19 +85,24 @@ class GreenTimedSocket(TimedSocket):
 
         self.socket = socket
         self.send_now = socket.send
+        self.limit = None
         self._timer = Timeout
 
-    def receive(self, timeout: float | None) -> zmq.Frame:
+    def set_limit(self, limit: float | None) -> None:
         """As in the base class."""
+        self.limit = limit
+
+    def receive(self, flags: int = 0, copy: bool = True) -> bytes | zmq.Frame:
+        """Receive as a green socket does, for up to ``limit`` seconds."""
         try:
-            return self.socket.recv(zmq.DONTWAIT, copy=False)
+            return self.socket.recv(flags | zmq.DONTWAIT, copy=copy)
         except zmq.Again:
-            if timeout == 0:
+            if self.limit == 0:
                 raise
             self.waits_outside = True
             try:
-                with self._timer(timeout, zmq.Again()):
-                    return self.socket.recv(copy=False)
+                with self._timer(self.limit, zmq.Again()):
+                    return self.socket.recv(flags, copy=copy)
             finally:
                 self.waits_outside = False
 
@@ -112,10 +119,6 @@ class GreenTimedSocket(TimedSocket):
                     self.socket.send(data, flags)
             finally:
                 self.waits_outside = False
-
-    def receive_bytes(self, timeout: float | None) -> bytes:
-        """As in the base class."""
-        return self.receive(timeout).bytes
 
     def restore(self) -> None:
         """Do nothing: a green socket's options were left alone."""
@@ -138,16 +141,6 @@ def lock_for(socket: zmq.Socket[bytes]) -> Lock:
     from gevent.lock import Semaphore  # noqa: PLC0415  # only green sockets need gevent
 
     return Semaphore()
-
-
-def acquire(lock: Lock, timeout: float | None) -> bool:
-    """Acquire *lock* within *timeout* seconds, without a wait where that is possible; tell whether it was."""
-    return lock.acquire(False) or lock.acquire(True, lock_timeout(timeout))
-
-
-def lock_timeout(timeout: float | None) -> float:
-    """Return *timeout* as a lock takes it."""
-    return _FOR_EVER if timeout is None else timeout
 
 
 def _milliseconds(seconds: float | None) -> int:
