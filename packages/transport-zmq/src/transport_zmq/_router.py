@@ -171,19 +171,19 @@ class SharedRouter:
 
     def _next(self, end: float | None) -> tuple[list[bytes], zmq.Frame]:
         timed = self._timed
+        receive = timed.receive
         while not self._closing:
-            limit = None if end is None else remaining(end)
-            if limit != timed.limit:
-                timed.set_limit(limit)
+            if end is not None or timed.limit is not None:
+                timed.set_limit(remaining(end))
             # The routing id, which ZMQ_ROUTER always has in front of what the peer has sent.
-            envelope: list[bytes] = [timed.receive()]
-            frame: zmq.Frame = timed.receive(_DONTWAIT, False)
+            envelope: list[bytes] = [receive()]
+            frame: zmq.Frame = receive(_DONTWAIT, False)
             size = 0
             while frame.more:
                 size += 1 + len(frame)  # so that empty frames count as well
                 if size <= _LARGEST_ENVELOPE:
                     envelope.append(frame.bytes)
-                frame = timed.receive(_DONTWAIT, False)
+                frame = receive(_DONTWAIT, False)
             if size > _LARGEST_ENVELOPE:
                 return [], frame
             if size or len(frame) != _TOKEN_SIZE or frame.bytes != self._token:
