@@ -63,12 +63,19 @@ def targets(tables: Iterable[Table]) -> list[Target]:
     def faster(name: str, least: float | None, most: float | None, *path: str) -> Target:
         return _filled(Target(name, least, most, lower_is_better=False), found, lambda a, b: b / a, *path)
 
+    def limit(table: str) -> Target:
+        """Tell how fast the limit is that our transport is measured by: no target, but what a target can ask for."""
+        return faster("⤷ raw fixed frames, the limit of that", None, None, table, "32 B", zmq_contests.FIXED.name, tiny)
+
     every = [
         at_most("ZMQ echo, 32 B: against raw fixed frames", 1.25, 1.10, ECHO, "32 B", zmq, zmq_contests.FIXED.name),
         faster("ZMQ echo, 32 B: faster than tinyrpc with a timeout", 1.25, 1.45, ECHO, "32 B", zmq, tiny),
+        limit(ECHO),
         faster("ZMQ echo, 1 MiB: faster than tinyrpc with a timeout", 1.5, 1.9, ECHO, "1 MiB", zmq, tiny),
         faster("ZMQ, 16 threads: faster than tinyrpc with a timeout", 1.7, 2.0, THREADS, "32 B", zmq, tiny),
+        limit(THREADS),
         faster("ZMQ server, pipelined: faster than tinyrpc", 2.0, 2.6, PIPELINED, "32 B", zmq, tiny),
+        limit(PIPELINED),
         faster("HTTP client, 32 B: faster than tinyrpc", 2.8, 4.0, http_contests.CALL, "32 B", http, http_tiny),
         faster("HTTP client, 32 B: faster than Session.post", 2.0, 3.0, http_contests.CALL, "32 B", http, session),
         faster(
