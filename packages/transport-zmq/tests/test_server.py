@@ -1,6 +1,5 @@
 """One server: threads, contexts, peers of every kind."""
 
-import contextlib
 import errno
 import logging
 import queue
@@ -447,52 +446,6 @@ def test_an_interrupt_between_two_frames_does_not_garble_the_messages_after(cont
             envelope, text = server.receive_message(LIMIT)
             server.send_reply(envelope, "3")
             assert [peer.recv_multipart() for _ in range(2)] == [[b"hop", b"", b"2"], [b"hop", b"", b"3"]]
-
-
-# Where the signal comes in a destructor, Python can but tell of the exception.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.parametrize("others", [0, 3])
-def test_signal_handlers_that_raise_leave_no_lock_behind(
-    context: Context, server: ZmqServerTransport, running: Running, others: int
-) -> None:
-    """They raise some hundred times, at whatever step of receiving, or of waiting to do so, the signal comes."""
-    armed, interrupts = False, 0
-
-    def interrupt(_number: int, _frame: object) -> None:
-        nonlocal armed, interrupts
-        if armed:
-            armed = False
-            interrupts += 1
-            raise Interrupt
-
-    # A function, as Python 3.13 takes the jump at the end of a loop for being outside of the try around it.
-    def poll() -> None:
-        while armed:
-            with contextlib.suppress(TransportTimeoutError):
-                server.receive_message(0.0005 if others else 0)
-
-    def echo() -> None:
-        serve(server, lambda message: message)
-
-    with running(*[echo] * others):
-        before = signal.signal(signal.SIGALRM, interrupt)
-        signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
-        try:
-            while interrupts < 300:
-                try:
-                    armed = True
-                    poll()
-                except Interrupt:
-                    pass
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, before)
-        with running(*[] if others else [echo]), dealer(context, server.endpoint) as peer:
-            for _ in range(20):
-                peer.send_multipart([b"", b"x"])
-                assert peer.recv_multipart() == [b"", b"x"]
-            server.close()
-    assert server._router._socket.closed  # pyright: ignore[reportPrivateUsage]
 
 
 def test_a_socket_that_is_closed_under_the_server_is_told(context: Context) -> None:

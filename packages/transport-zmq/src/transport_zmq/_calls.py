@@ -44,6 +44,7 @@ class Calls:
         socket = self._requests.take(end)
         if socket is None:
             raise self._not_taken()
+        went_well = False
         try:
             wait = self._first_wait
             try:
@@ -59,15 +60,14 @@ class Calls:
             if frame.more:
                 raise TransportProtocolError(f"reply from {self._endpoint} has several frames, expected 1")
             reply = decode(frame, "utf-8")
+            went_well = True
         except UnicodeDecodeError as exc:
-            self._requests.discard(socket)
             raise TransportProtocolError(
                 f"reply from {self._endpoint} has byte 0x{exc.object[exc.start]:02x} at {exc.start}, expected UTF-8"
             ) from exc
-        except BaseException:
-            self._requests.discard(socket)
-            raise
-        self._requests.give_back(socket)
+        finally:
+            self._requests.free = True  # not in a call, as which begins a signal handler may raise
+            self._requests.take_back(socket, went_well)
         return reply
 
     def tell(self, data: bytes) -> None:
@@ -84,15 +84,16 @@ class Calls:
                 socket.send(b"", wait, zmq.SNDMORE)  # the delimiter, which REQ sockets send of themselves
             socket.send(data, wait)
 
+        went_well = False
         try:
             try:
                 send(self._first_wait)
             except zmq.Again as exc:
                 self._again(send, exc, end, _UNSENT)
-        except BaseException:
-            sockets.discard(socket)
-            raise
-        sockets.give_back(socket)
+            went_well = True
+        finally:
+            sockets.free = True
+            sockets.take_back(socket, went_well)
 
     def close(self) -> None:
         """Close the sockets, and have calls under way end with ``TransportClosedError``."""
@@ -105,16 +106,19 @@ class Calls:
         self, step: Callable[[float], ResultT], reason: zmq.Again, end: float | None, lacking: tuple[str, str]
     ) -> ResultT:
         """Try *step* until *end*, after a first try that ended by *reason*; *lacking* is for the error then."""
-        while True:
-            if self._closed:
-                raise self._closed_error() from reason
-            left = remaining(end)
-            if left == 0:
-                raise self._late(*lacking) from reason
-            try:
-                return step(next_wait(left))
-            except zmq.Again as exc:
-                reason = exc
+        try:
+            while True:
+                if self._closed:
+                    raise self._closed_error() from reason
+                left = remaining(end)
+                if left == 0:
+                    raise self._late(*lacking) from reason
+                try:
+                    return step(next_wait(left))
+                except zmq.Again as exc:
+                    reason = exc
+        finally:
+            del reason  # whose traceback has this frame: the two would keep the client alive
 
     def _not_taken(self) -> TransportError:
         return self._closed_error() if self._closed else self._late(*_OUT_OF_TURN)

@@ -109,7 +109,7 @@ class ZmqClientTransport:
             return open_socket(zmq_context, zmq.DEALER, endpoint, bind=False, options=one_way_options)
 
         requests = OwnSockets(open_request, linger=0)
-        requests.give_back(requests.take(None))  # shows what is wrong with the arguments here and now
+        requests.take_back(requests.take(None), went_well=True)  # shows what is wrong with the arguments here and now
         transport = cls.__new__(cls)
         one_way = OwnSockets(open_one_way, linger=None)
         transport._set_up(endpoint, Calls(endpoint, timeout, requests, one_way))  # noqa: SLF001  # its own
@@ -167,7 +167,7 @@ class ZmqClientTransport:
         that a caller brought is set back and left open.
         """
         self._life.over = True
-        if not self._life.left:
+        if not self._life.forked:
             self._calls.close()
 
     def __enter__(self) -> Self:

@@ -5,8 +5,9 @@ from time import monotonic
 # Longer is for ever: 24 days, in milliseconds, is what fits into the C int that libzmq takes.
 _LONGEST = (2**31 - 1) / 1000
 
-# The longest wait at once, in seconds, for what nothing may tell of: after it, the one that waits looks up.
-_LONGEST_WAIT = 0.5
+# The longest wait in one go, in seconds. A REQ socket hears nobody but its server, and a wake-up is lost when a signal
+# handler raises in the thread that was woken: so whoever waits looks up this often.
+_SLICE = 0.5
 
 
 def check_timeout(timeout: float | None) -> float | None:
@@ -31,5 +32,5 @@ def remaining(end: float | None) -> float | None:
 
 
 def next_wait(left: float | None) -> float:
-    """Return how many seconds to wait at once where *left* are left."""
-    return _LONGEST_WAIT if left is None else min(left, _LONGEST_WAIT)
+    """Return how many seconds to wait in one go when there are *left* seconds left, or no end if it is ``None``."""
+    return _SLICE if left is None else min(left, _SLICE)

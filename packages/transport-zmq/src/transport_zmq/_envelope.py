@@ -13,7 +13,7 @@ class Envelope:
 
 
 class OpenEnvelope(Envelope):
-    """The :class:`Envelope` as the server sees it: who deletes ``frames`` may answer, and only one thread can."""
+    """The :class:`Envelope` as the server sees it: the thread that deletes ``frames`` may answer, and only one can."""
 
     __slots__ = ("frames", "server")
 

@@ -1,4 +1,4 @@
-"""How long a transport can be used: until it is closed, and in its own process. No socket of libzmq survives a fork."""
+"""How long a transport can be used: until it is closed, and in its own process: libzmq's sockets survive no fork."""
 
 import os
 import weakref
@@ -7,19 +7,19 @@ from transport_base import TransportClosedError, TransportError
 
 
 class Life:
-    """The life of *what*: ``over`` tells that it has ended, ``left`` that this process is a child, forked since."""
+    """The life of *what*. ``over``: it has ended, by close() or a fork. ``forked``: this process is a later child."""
 
-    __slots__ = ("__weakref__", "_what", "left", "over")
+    __slots__ = ("__weakref__", "_what", "forked", "over")
 
     def __init__(self, what: str) -> None:
         self._what = what
-        self.left = False
+        self.forked = False
         self.over = False
         _lives.add(self)
 
     def error(self) -> TransportError:
-        """Return the error for a call that comes when it is over."""
-        if self.left:
+        """Return the error for a call made after the end."""
+        if self.forked:
             return TransportError(f"{self._what} was made before a fork, expected one made in this process")
         return TransportClosedError(f"{self._what} was closed, expected an open one")
 
@@ -27,10 +27,10 @@ class Life:
 _lives: weakref.WeakSet[Life] = weakref.WeakSet()
 
 
-def _leave() -> None:
+def _end_all() -> None:
     for life in _lives:
-        life.left = life.over = True
+        life.forked = life.over = True
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork either
-    os.register_at_fork(after_in_child=_leave)
+    os.register_at_fork(after_in_child=_end_all)

@@ -1,5 +1,6 @@
 """Where a client's calls get their sockets from: each call has one to itself until it is over."""
 
+import weakref
 from collections import deque
 from collections.abc import Callable
 from typing import Protocol
@@ -19,12 +20,11 @@ class Sockets(Protocol):
         """Return a socket that is ready to send; ``None`` when there is none until *end*, or the client was closed."""
         ...
 
-    def give_back(self, socket: TimedSocket) -> None:
-        """Take back a socket whose call went well."""
-        ...
+    free: bool
+    """What a call sets to ``True`` when it needs its socket no more, before it hands that back."""
 
-    def discard(self, socket: TimedSocket) -> None:
-        """Take back a socket whose call failed: its reply, should it come, must reach no later call."""
+    def take_back(self, socket: TimedSocket, went_well: bool) -> None:
+        """Take back a socket. When its call failed, its reply, should it come, must reach no later call."""
         ...
 
     def close(self) -> None:
@@ -39,8 +39,10 @@ class OwnSockets:
         self._open_one = open_one
         self._linger = linger
         self._idle: deque[TimedSocket] = deque()
-        self._open: set[TimedSocket] = set()
+        # Weakly: a socket that a signal handler's exception has lost on its way is closed as it goes.
+        self._open: weakref.WeakSet[TimedSocket] = weakref.WeakSet()
         self._closed = False
+        self.free = True  # nobody waits for a turn here
 
     def take(self, end: float | None) -> TimedSocket:  # noqa: ARG002  # there always is one
         """Return the socket used last, or a new one."""
@@ -51,17 +53,16 @@ class OwnSockets:
             self._open.add(socket)
             return socket
 
-    def give_back(self, socket: TimedSocket) -> None:
-        """Keep *socket* for the next call."""
-        if len(self._idle) >= _MOST_IDLE:
-            self.discard(socket)
+    def take_back(self, socket: TimedSocket, went_well: bool) -> None:
+        """Keep *socket* for the next call, or close it."""
+        if not went_well or len(self._idle) >= _MOST_IDLE:
+            self._discard(socket)
             return
         self._idle.append(socket)
         if self._closed:  # looked at last: close() may have emptied the pool in between
             self.close()
 
-    def discard(self, socket: TimedSocket) -> None:
-        """Close *socket*."""
+    def _discard(self, socket: TimedSocket) -> None:
         self._open.discard(socket)
         socket.socket.close(self._linger)
 
@@ -70,51 +71,48 @@ class OwnSockets:
         self._closed = True
         for socket in list(self._open):
             if socket.waits_outside:
-                self.discard(socket)
+                self._discard(socket)
         while True:
             try:
-                self.discard(self._idle.pop())
+                self._discard(self._idle.pop())
             except IndexError:
                 return
 
 
-class PassedSocket:
+class PassedSocket(Turn):
     """The one REQ socket that a caller has brought: calls take turns."""
 
     def __init__(self, socket: zmq.Socket[bytes]) -> None:
+        super().__init__(socket)
         # A call that got no reply must not keep the next from sending, and its reply, when late, is told by its number.
         socket.set(zmq.REQ_RELAXED, 1)
         socket.set(zmq.REQ_CORRELATE, 1)
-        self._socket = timed(socket)
-        self._turn = Turn(socket)
+        self._timed = timed(socket)
         self._closed = False
         self._restored = False
 
     def take(self, end: float | None) -> TimedSocket | None:
         """Return the socket when its turn has come."""
-        turn = self._turn
         while True:
             try:
-                del turn.free
+                del self.free
                 break
             except AttributeError:
                 try:
-                    turn.wait(end)
+                    self.wait(end)
                 except zmq.Again:
                     return None
         if self._closed:
-            self.give_back(self._socket)
+            self.free = True
+            self.call_next()
             return None
-        return self._socket
+        return self._timed
 
-    def give_back(self, socket: TimedSocket) -> None:  # noqa: ARG002  # there is but one
+    def take_back(self, socket: TimedSocket, went_well: bool) -> None:  # noqa: ARG002  # there is but one; REQ tells late replies
         """Let the next call have its turn."""
-        self._turn.free = True
         if self._closed:
             self._restore()
-        self._turn.call_next()
-
-    discard = give_back
+        self.call_next()
 
     def close(self) -> None:
         """Set the socket back, now or as the call that uses it ends."""
@@ -122,15 +120,14 @@ class PassedSocket:
         self._restore()
 
     def _restore(self) -> None:
-        turn = self._turn
         try:
-            del turn.free
+            del self.free
         except AttributeError:
             return
         try:
             if not self._restored:
                 self._restored = True
-                self._socket.restore()
+                self._timed.restore()
         finally:
-            turn.free = True
-            turn.call_next()
+            self.free = True
+            self.call_next()

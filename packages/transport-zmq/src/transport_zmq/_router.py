@@ -34,7 +34,7 @@ _TOKEN_SIZE = 16  # bytes: 128 random bits, which no peer can guess
 
 
 class RouterClosedError(Exception):
-    """There is nothing to receive any more."""
+    """The router was closed: no message comes any more."""
 
 
 class SharedRouter:
@@ -46,7 +46,7 @@ class SharedRouter:
         self._timed = timed(socket)
         self._turn = Turn(socket)
         self._outbox: deque[tuple[list[bytes], bytes]] = deque()
-        self._receiver = 0  # the thread that was the last to receive
+        self._receiver = 0  # the thread that is receiving
         self._closing = False
         self._closed = False
         # Otherwise libzmq drops replies to clients that are gone, or don't read, without a word.
@@ -77,12 +77,15 @@ class SharedRouter:
                 turn.wait(end)
         try:
             self._receiver = get_ident()
-            return self._next(end)
+            return self._next_message(end)
+        except RouterClosedError:  # the socket may be its caller's again
+            raise
         except BaseException:  # Ctrl-C, perhaps between two frames
             self._rung = False  # it may have been this that was broken off
             self._drop_rest()
             raise
         finally:
+            self._receiver = 0
             turn.free = True
             if self._outbox or self._closing or turn.waiting:
                 self._leave()
@@ -111,7 +114,8 @@ class SharedRouter:
             self._attend()
         else:
             self._attend_or_ring()
-        # Not where a signal handler has interrupted the holder, nor among greenlets, which share a thread.
+        # Not where a signal handler has interrupted the holder, nor among greenlets, which share a thread. Who sets
+        # _closed touches the socket no more, so there is no need to wait until it has let go.
         if self._receiver != get_ident():
             end = deadline(_LEAVING)
             with contextlib.suppress(zmq.Again):
@@ -120,9 +124,8 @@ class SharedRouter:
                     self._attend_or_ring()
 
     def _leave(self) -> None:
-        """See to what came up while the socket was held."""
-        if self._outbox or self._closing:
-            self._attend_or_ring()
+        """See to what came up while the socket was held, and wake the next."""
+        self._attend_or_ring()
         self._turn.call_next()
 
     def _attend_or_ring(self) -> None:
@@ -132,7 +135,11 @@ class SharedRouter:
         with self._bell_held, contextlib.suppress(zmq.ZMQError):
             if not self._rung:
                 self._rung = True
-                self._bell.send(self._token, _DONTWAIT)
+                try:
+                    self._bell.send(self._token, _DONTWAIT)
+                except BaseException:  # of a signal handler: it does not ring then, and others must
+                    self._rung = False
+                    raise
         # Who held it may have let go before the bell rang.
         self._attend_if_free()
 
@@ -169,12 +176,13 @@ class SharedRouter:
                     self._socket.unbind(self._bell_endpoint)
             self._closed = True
 
-    def _next(self, end: float | None) -> tuple[list[bytes], zmq.Frame]:
-        timed = self._timed
-        receive = timed.receive
+    def _next_message(self, end: float | None) -> tuple[list[bytes], zmq.Frame]:
+        """Read the next message that is not the bell's; only the holder may."""
+        socket = self._timed
+        receive = socket.receive
         while not self._closing:
-            if end is not None or timed.limit is not None:
-                timed.set_limit(remaining(end))
+            if end is not None or socket.limit is not None:
+                socket.set_limit(remaining(end))
             # The routing id, which ZMQ_ROUTER always has in front of what the peer has sent.
             envelope: list[bytes] = [receive()]
             frame: zmq.Frame = receive(_DONTWAIT, False)

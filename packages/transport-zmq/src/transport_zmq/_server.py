@@ -190,7 +190,7 @@ class ZmqServerTransport:
         at work in that moment, one message of two frames from the private endpoint may be left in it.
         """
         self._life.over = True
-        if not self._life.left:
+        if not self._life.forked:
             self._router.close()
 
     def __enter__(self) -> Self:

@@ -11,11 +11,13 @@ from ._waiting import Lock, lock_for
 
 class Turn:
     """
-    A turn at *socket*: it is the thread's, or greenlet's, that deletes ``free``, until that one sets it again.
+    Whose turn it is at *socket*: that of the thread, or greenlet, that has deleted ``free``, until it sets it again.
 
-    Deleting an attribute succeeds once, whichever threads try it, and costs a fifth of a lock. No signal handler
-    can run between it and the ``try`` behind it, as one can after a call of a lock's acquire(): if it raises, the lock
-    stays taken. Who sets ``free`` looks at ``waiting`` after that.
+    Deleting an attribute succeeds once, however many threads try, and takes a fraction of a lock's time. Nor can a
+    signal handler run between the deletion and the ``try`` that follows. One can run right after a lock's
+    acquire(); when it raises there, the lock stays taken.
+
+    Who sets ``free`` then looks at ``waiting``, and calls :meth:`call_next` unless it is empty.
     """
 
     __slots__ = ("_socket", "free", "waiting")
@@ -26,7 +28,7 @@ class Turn:
         self.free = True
 
     def wait(self, end: float | None) -> None:
-        """Wait until it is worth while to try again; raise ``zmq.Again`` when *end* has come."""
+        """Wait until it is worth trying again; raise ``zmq.Again`` when *end* has come."""
         left = remaining(end)
         if left == 0:
             raise zmq.Again
@@ -34,15 +36,15 @@ class Turn:
         called.acquire(False)
         self.waiting.append(called)
         try:
-            # Who had the turn may have given it up before there was somebody to call.
+            # It may have been set free before there was anybody in the queue to wake.
             if not hasattr(self, "free"):
-                # In slices, as the one that was called may die by a signal handler before it takes its turn.
+                # In slices: a signal handler may raise in the thread that was woken, which then wakes nobody else.
                 called.acquire(True, next_wait(left))
         finally:
             with contextlib.suppress(ValueError):
                 self.waiting.remove(called)
 
     def call_next(self) -> None:
-        """Wake the one that has waited longest."""
+        """Wake the first in the queue, if there is one, to try again."""
         with contextlib.suppress(IndexError):
             self.waiting.popleft().release()

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import zmq
 
 _MILLISECONDS = 1_000
+_UNKNOWN = math.nan  # equals nothing: what a limit is as it is being set, for a signal handler may raise then
 
 
 class Lock(Protocol):
@@ -30,7 +31,8 @@ class TimedSocket:
     """
     A socket that one thread at a time uses, whose waits end in time with ``zmq.Again``.
 
-    ``receive`` is the socket's own ``recv``. It waits for up to ``limit`` seconds, which :meth:`set_limit` sets.
+    ``receive`` takes what ``recv`` takes and waits for up to ``limit`` seconds (``None``: for ever), which
+    :meth:`set_limit` sets.
     """
 
     # Whether somebody waits for it outside libzmq, so that another may close it. Threads never do.
@@ -48,6 +50,7 @@ class TimedSocket:
 
     def set_limit(self, limit: float | None) -> None:
         """Have :meth:`receive` wait up to *limit* seconds."""
+        self.limit = _UNKNOWN
         self.socket.set(zmq.RCVTIMEO, _milliseconds(limit))
         self.limit = limit
 
@@ -61,6 +64,7 @@ class TimedSocket:
     def send(self, data: bytes, timeout: float | None, flags: int = 0) -> None:
         """Wait up to *timeout* seconds until libzmq takes *data*."""
         if timeout != self._send_timeout:
+            self._send_timeout = _UNKNOWN
             self.socket.set(zmq.SNDTIMEO, _milliseconds(timeout))
             self._send_timeout = timeout
         self.socket.send(data, flags)
