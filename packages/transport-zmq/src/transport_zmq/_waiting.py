@@ -49,7 +49,7 @@ class TimedSocket:
         socket.set(zmq.SNDTIMEO, -1)
 
     def set_limit(self, limit: float | None) -> None:
-        """Have :meth:`receive` wait up to *limit* seconds."""
+        """Have ``receive`` wait up to *limit* seconds."""
         self.limit = _UNKNOWN
         self.socket.set(zmq.RCVTIMEO, _milliseconds(limit))
         self.limit = limit
