@@ -27,9 +27,7 @@ _MORE = int(zmq.DONTWAIT | zmq.SNDMORE)
 
 # More than the return addresses of any chain of proxies take; bounds what a peer can have the server keep.
 _LARGEST_ENVELOPE = 64 * 1024
-
 _LEAVING = 1.0  # seconds: many times what a thread takes that was woken
-
 _TOKEN_SIZE = 16  # bytes: 128 random bits, which no peer can guess
 
 
@@ -82,7 +80,7 @@ class SharedRouter:
             raise
         except BaseException:  # Ctrl-C, perhaps between two frames
             self._rung = False  # it may have been this that was broken off
-            self._drop_rest()
+            self._timed.drop_rest()
             raise
         finally:
             self._receiver = 0
@@ -220,9 +218,3 @@ class SharedRouter:
                     send(frame, _MORE)
                 send(data, _DONTWAIT)
             raise
-
-    def _drop_rest(self) -> None:
-        """Throw away what is left of a message whose reading was broken off: it must not pass for the next one."""
-        with contextlib.suppress(zmq.ZMQError):
-            while self._socket.get(zmq.RCVMORE):
-                self._socket.recv(_DONTWAIT)

@@ -74,6 +74,12 @@ class TimedSocket:
         while int(self.socket.get(zmq.EVENTS)) & zmq.POLLIN:
             self.socket.recv(zmq.DONTWAIT, copy=False)
 
+    def drop_rest(self) -> None:
+        """Throw away what is left of a message whose reading was broken off: it must not pass for the next one."""
+        with contextlib.suppress(zmq.ZMQError):
+            while self.socket.get(zmq.RCVMORE):
+                self.socket.recv(zmq.DONTWAIT)
+
     def restore(self) -> None:
         """Set the socket's options back to what they were, if there still is a socket."""
         with contextlib.suppress(zmq.ZMQError):
