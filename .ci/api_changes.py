@@ -5,7 +5,7 @@ Usage: api_changes.py [DISTRIBUTION...]
 
 What breaks a caller wants the next major version, and any other change of a public name or signature the next
 minor one, in the literal ``__version__``. The last release is the last tag ``transport-x-v1.2.3`` behind HEAD;
-a distribution without one passes.
+a distribution without one passes, as does a tree that is no git checkout.
 """
 
 import argparse
@@ -92,9 +92,15 @@ def compare(distribution: str, old_tree: Path, new_tree: Path) -> Changes:
 
 
 def last_tag(distribution: str) -> str | None:
-    """Return the tag of the last release of *distribution* behind HEAD."""
-    described = git("describe", "--tags", "--abbrev=0", f"--match={distribution}-v*")
-    return described.stdout.decode().strip() or None
+    """Return the tag of the last release of *distribution* behind HEAD; ``None`` if there is none, or no history."""
+    # A file in a linked worktree. Asked first: git would search the folders above for a repository of somebody else's.
+    if not (ROOT / ".git").exists():
+        return None
+    listed = git("tag", "--merged=HEAD", "--sort=-version:refname", "--list", f"{distribution}-v*")
+    if listed.returncode:
+        # Not taken for a history without tags: git also refuses a checkout that belongs to another user.
+        raise SystemExit(f"git tag failed:\n{listed.stderr.decode()}")
+    return next(iter(listed.stdout.decode().split()), None)
 
 
 def export(commit: str, into: Path) -> None:

@@ -17,7 +17,10 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-import api_changes
+# Before the next import: a dry run and a refusal leave nothing behind, not even the bytecode of what this imports.
+sys.dont_write_bytecode = True
+
+import api_changes  # noqa: E402
 
 ROOT = api_changes.ROOT
 UNRELEASED = "## [Unreleased]\n"
@@ -48,7 +51,8 @@ def _cut(distribution: str, version: str, *, dry_run: bool) -> None:
     known = sorted(path.name for path in (ROOT / "packages").iterdir())
     if distribution not in known:
         raise Refusal(f"distribution is {distribution}, expected one of {', '.join(known)}")
-    dirty = _git("status", "--porcelain")
+    # Named, because a user's settings may leave new files out.
+    dirty = _git("status", "--porcelain", "--untracked-files=normal")
     if dirty:
         raise Refusal(f"the working tree has changes, expected none:\n{dirty}")
     tag = f"{distribution}-v{version}"

@@ -1,5 +1,6 @@
 """Building the distributions, at versions of their own and at others."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -9,6 +10,17 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 DISTRIBUTIONS = ("transport-base", "transport-http", "transport-wsgi", "transport-zmq")
 TRANSPORTS = DISTRIBUTIONS[1:]
+
+# For git in repositories that tests make: no hook, signature, template or repository of whoever runs the tests.
+GIT_ENVIRONMENT = {
+    **{name: value for name, value in os.environ.items() if not name.startswith("GIT_")},
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_AUTHOR_NAME": "Releaser",
+    "GIT_AUTHOR_EMAIL": "releaser@transports.example",
+    "GIT_COMMITTER_NAME": "Releaser",
+    "GIT_COMMITTER_EMAIL": "releaser@transports.example",
+}
 
 _JUNK = shutil.ignore_patterns("__pycache__", ".*_cache", "dist", "*.egg-info")
 
@@ -37,12 +49,24 @@ def output_of(
     return ran.stdout + ran.stderr
 
 
+def git(tree: Path, *arguments: str) -> str:
+    """Run git in *tree*; return what it printed, fail with it when git fails."""
+    return output_of(["git", "-C", tree, *arguments], env=GIT_ENVIRONMENT)
+
+
 def copy_tree(into: Path) -> Path:
-    """Copy what a release is made from into a folder, with its own history of one commit."""
+    """Copy what a release is made from into a folder, which becomes a repository with nothing committed."""
     shutil.copytree(ROOT / "packages", into / "packages", ignore=_JUNK)
     shutil.copytree(ROOT / ".ci", into / ".ci", ignore=shutil.ignore_patterns("__pycache__", "venv"))
     shutil.copy(ROOT / ".gitignore", into)
+    git(into, "init", "--quiet", "--initial-branch=main")
     return into
+
+
+def commit(tree: Path) -> None:
+    """Commit all that *tree* holds."""
+    git(tree, "add", "--all")
+    git(tree, "commit", "--quiet", "--message=Change")
 
 
 def copy_of(distribution: str, into: Path, version: str | None = None) -> Path:

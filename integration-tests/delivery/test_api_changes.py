@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .artefacts import DISTRIBUTIONS, ROOT, copy_tree, output_of, renumber
+from .artefacts import DISTRIBUTIONS, GIT_ENVIRONMENT, ROOT, commit, copy_tree, git, output_of, renumber
 
 CLIENT = "packages/transport-zmq/src/transport_zmq/_client.py"
 
@@ -17,17 +17,14 @@ def repository(tmp_path: Path) -> Path:
     """The tree as it is, with transport-zmq tagged as 1.4.2 and the others not at all."""
     tree = copy_tree(tmp_path / "repository")
     renumber(tree / "packages" / "transport-zmq", "1.4.2")
-    output_of(["git", "-C", tree, "init", "--quiet"])
-    output_of(["git", "-C", tree, "add", "--all"])
-    identity = ["-c", "user.name=Releaser", "-c", "user.email=releaser@transports.example"]
-    output_of(["git", "-C", tree, *identity, "commit", "--quiet", "--message=All"])
-    output_of(["git", "-C", tree, "tag", "transport-zmq-v1.4.2"])
+    commit(tree)
+    git(tree, "tag", "transport-zmq-v1.4.2")
     return tree
 
 
 def check(tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command: list[str | Path] = [sys.executable, tree / ".ci" / "api_changes.py", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    return subprocess.run(command, env=GIT_ENVIRONMENT, capture_output=True, text=True, timeout=100, check=False)
 
 
 def replace(tree: Path, path: str, old: str, new: str) -> None:
@@ -111,6 +108,29 @@ def test_distribution_without_a_release_passes_with_a_word(repository: Path) -> 
     for distribution in DISTRIBUTIONS:
         word = "fits" if distribution == "transport-zmq" else "no release yet, nothing to compare with"
         assert any(line.startswith(f"{distribution}: ") and word in line for line in ran.stdout.splitlines())
+
+
+def test_last_release_is_the_highest_version(repository: Path) -> None:
+    git(repository, "tag", "transport-zmq-v1.4.10")
+    git(repository, "tag", "transport-zmq-v1.4.9")
+    ran = check(repository, "transport-zmq")
+    assert ran.returncode == 1
+    assert "version is 1.4.2, expected at least 1.4.10; since transport-zmq-v1.4.10" in ran.stderr
+
+
+def test_tree_without_a_history_passes_whatever_lies_around_it(repository: Path) -> None:
+    """As unpacked from an archive, within a repository of somebody else's."""
+    (repository / ".git").rename(repository.parent / ".git")
+    ran = check(repository)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.count("no release yet, nothing to compare with") == len(DISTRIBUTIONS)
+
+
+def test_git_that_fails_is_no_history_without_releases(repository: Path) -> None:
+    (repository / ".git" / "HEAD").write_text("broken")
+    ran = check(repository)
+    assert ran.returncode == 1
+    assert "git tag failed" in ran.stderr
 
 
 def test_versions_of_today_fit_what_changed_since_the_last_tags() -> None:

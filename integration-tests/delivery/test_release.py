@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .artefacts import copy_tree, output_of, renumber
+from .artefacts import GIT_ENVIRONMENT, commit, copy_tree, git, renumber
 
 Edit = Callable[[Path], None]
 
@@ -17,9 +17,6 @@ Edit = Callable[[Path], None]
 def repository(tmp_path: Path) -> Path:
     """The tree as it is, committed in a repository without tags; transport-zmq is at 1.0.0 and has news to tell."""
     tree = copy_tree(tmp_path / "repository")
-    git(tree, "init", "--quiet", "--initial-branch=main")
-    git(tree, "config", "user.name", "Releaser")
-    git(tree, "config", "user.email", "releaser@transports.example")
     renumber(tree / "packages" / "transport-zmq", "1.0.0")
     (tree / "packages/transport-zmq/CHANGELOG.md").write_text(
         "# Changelog\n\n## [Unreleased]\n\n### Fixed\n\n- Something.\n\n## [0.9.0] - 2026-01-01\n\n- Before.\n"
@@ -28,18 +25,12 @@ def repository(tmp_path: Path) -> Path:
     return tree
 
 
-def git(tree: Path, *arguments: str) -> str:
-    return output_of(["git", "-C", tree, *arguments])
-
-
-def commit(tree: Path) -> None:
-    git(tree, "add", "--all")
-    git(tree, "commit", "--quiet", "--message=Change")
-
-
-def release(tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def release(tree: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     command: list[str | Path] = [sys.executable, tree / ".ci" / "release.py", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    env = {**GIT_ENVIRONMENT, **variables}
+    # Its own to decide.
+    env.pop("PYTHONDONTWRITEBYTECODE", None)
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=100, check=False)
 
 
 def state(tree: Path) -> tuple[str, ...]:
@@ -132,6 +123,14 @@ def a_file_that_is_no_package(tree: Path) -> None:
 
 def nothing(tree: Path) -> None:
     pass
+
+
+def test_new_file_is_a_change_whatever_git_is_set_to_show(repository: Path) -> None:
+    a_new_file(repository)
+    setting = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "status.showUntrackedFiles", "GIT_CONFIG_VALUE_0": "no"}
+    ran = release(repository, "transport-zmq", "1.2.0", **setting)
+    assert ran.returncode == 1
+    assert "packages/note.txt" in ran.stderr
 
 
 @pytest.mark.parametrize(
