@@ -2,7 +2,14 @@
 
 from typing import Literal, overload
 
-from transport_base import ClientTransport, OneWayClientTransport, ServerTransport, TransportError, serve
+from transport_base import (
+    ClientTransport,
+    DroppingServerTransport,
+    OneWayClientTransport,
+    ServerTransport,
+    TransportError,
+    serve,
+)
 
 
 class Server:
@@ -10,6 +17,11 @@ class Server:
         return 1, "x"
 
     def send_reply(self, context: int, reply: str) -> None: ...
+
+
+class FullServer(Server):
+    def drop(self, context: int) -> None: ...
+    def close(self, drain: float = 0) -> None: ...
 
 
 class BytesServer:
@@ -56,8 +68,46 @@ def replies_are_as_expected(client: OneWayClientTransport, flag: bool) -> tuple[
     return client.send_message("x"), client.send_message("x", expect_reply=flag)
 
 
+def a_server_that_drops_conforms(server: FullServer) -> DroppingServerTransport[int]:
+    return server
+
+
+def a_server_that_drops_is_a_server(server: DroppingServerTransport[int]) -> ServerTransport[int]:
+    return server
+
+
 def any_server_is_served(server: Server) -> None:
     serve(server, str.upper)
+    serve(server, str.upper, threads=1)
+
+
+def a_notification(message: str) -> str | None:
+    return None
+
+
+def failed(message: str, exception: Exception) -> str:
+    return f"{message} {exception}"
+
+
+def failed_with_bytes(message: str, exception: Exception) -> bytes:
+    return message.encode()
+
+
+def a_server_that_closes_is_served_by_several_threads(server: FullServer, threads: int) -> None:
+    serve(server, str.upper, threads=8)
+    serve(server, a_notification, threads=threads, on_error=failed)
+
+
+def several_threads_need_a_close(server: Server) -> None:
+    serve(server, str.upper, threads=8)  # type: ignore[call-overload]
+
+
+def an_error_reply_that_is_no_text(server: Server) -> None:
+    serve(server, str.upper, on_error=failed_with_bytes)  # type: ignore[arg-type]
+
+
+def a_server_that_does_not_drop(server: Server) -> DroppingServerTransport[int]:
+    return server  # type: ignore[return-value]
 
 
 def the_context_has_another_type(server: Server) -> ServerTransport[str]:
@@ -81,7 +131,7 @@ def a_reply_that_never_comes(client: OneWayClientTransport) -> str:
 
 
 def a_client_is_not_served(client: Client) -> None:
-    serve(client, str.upper)  # type: ignore[arg-type]
+    serve(client, str.upper)  # type: ignore[call-overload]
 
 
 def a_handler_of_bytes(server: Server, handler: type[bytes]) -> None:

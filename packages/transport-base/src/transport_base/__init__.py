@@ -14,11 +14,12 @@ from ._errors import (
     TransportProtocolError,
     TransportTimeoutError,
 )
-from ._interfaces import ClientTransport, OneWayClientTransport, ServerTransport
+from ._interfaces import ClientTransport, DroppingServerTransport, OneWayClientTransport, ServerTransport
 from ._serve import serve
 
 __all__ = [
     "ClientTransport",
+    "DroppingServerTransport",
     "OneWayClientTransport",
     "ServerTransport",
     "TransportClosedError",

@@ -1,7 +1,7 @@
 """
 The one family of errors that transports raise.
 
-``TypeError`` and ``ValueError`` stay what they are everywhere in Python: the caller's own mistakes.
+``TypeError`` and ``ValueError`` are what they are everywhere in Python: the caller's own mistakes.
 """
 
 
@@ -19,9 +19,9 @@ class TransportTimeoutError(TransportError, TimeoutError):
 
 class TransportConnectionError(TransportError, ConnectionError):
     """
-    The peer can't be reached, went away in mid-call, or the address to listen on can't be had.
+    The peer is unreachable, the connection broke during a call, or the address to listen on is unavailable.
 
-    When the peer went away in mid-call, it may have handled the message: there is no way to know.
+    When the connection broke during a call, the peer may have handled the message: there is no way to know.
     """
 
 
@@ -30,8 +30,8 @@ class TransportClosedError(TransportError):
 
 
 class TransportProtocolError(TransportError):
-    """The peer's answer breaks the contract: not text, too large, or a status that is no success."""
+    """The peer's answer breaks the contract: not text, too large, or an HTTP status outside 2xx."""
 
 
 class TransportContextError(TransportError, ValueError):
-    """The context was answered already, or it is not one that this server gave."""
+    """The context was answered or dropped before, or this server did not hand it out."""
