@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from transport_base import TransportTimeoutError
-from transport_wsgi import WsgiServerTransport
+from transport_base import TransportContextError, TransportTimeoutError
+from transport_wsgi import PendingReply, WsgiServerTransport
 
 Ask = Callable[..., tuple[int, dict[str, str], bytes]]
 Answering = Callable[..., AbstractContextManager[WsgiServerTransport]]
@@ -120,39 +120,63 @@ def test_a_handler_that_fails_is_a_500_at_once(ask: Ask, answering: Answering) -
     def handler(message: str) -> str:
         if message == "raise":
             raise RuntimeError
-        if message == "return nothing":
-            return None  # type: ignore[return-value]  # pyright: ignore[reportReturnType]
+        if message == "return bytes":
+            return b""  # type: ignore[return-value]  # pyright: ignore[reportReturnType]
         return "a\ud800" if message == "return no text" else message
 
     with answering(WsgiServerTransport(reply_timeout=None), handler) as transport:
-        for message in (b"raise", b"return nothing", b"return no text"):
+        for message in (b"raise", b"return bytes", b"return no text"):
             assert ask(transport, message)[0] == 500
             assert ask(transport, b"good")[0] == 200
 
 
-def test_a_context_let_go_of_is_a_500_at_once(ask: Ask) -> None:
+def test_a_dropped_message_is_a_500_at_once(ask: Ask, caplog: pytest.LogCaptureFixture) -> None:
+    transport = WsgiServerTransport(reply_timeout=None)
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(ask, transport, b"secret")
+        context, _ = transport.receive_message(timeout=10)
+        transport.drop(context)
+        assert answer.result(10)[0] == 500
+    with pytest.raises(TransportContextError, match="answered or dropped before"):
+        transport.drop(context)
+    with pytest.raises(TransportContextError, match="answered or dropped before"):
+        transport.send_reply(context, "late")
+    assert "secret" not in caplog.text
+
+
+def test_an_answered_message_cannot_be_dropped(ask: Ask) -> None:
     transport = WsgiServerTransport(reply_timeout=None)
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(ask, transport, b"hello")
-        transport.receive_message(timeout=10)
-        assert answer.result(10)[0] == 500
+        context, _ = transport.receive_message(timeout=10)
+        transport.send_reply(context, "the reply")
+        with pytest.raises(TransportContextError, match="answered or dropped before"):
+            transport.drop(context)
+        assert answer.result(10)[2] == b"the reply"
 
 
-@pytest.mark.parametrize("reply", [None, "a\ud800"], ids=["no-str", "lone-surrogate"])
-def test_an_error_of_a_reply_does_not_keep_its_context(ask: Ask, reply: Any) -> None:
-    """An error may be kept, by a log or a debugger, for longer than its context is meant to live."""
-    transport = WsgiServerTransport(reply_timeout=10)
+@pytest.mark.parametrize("context", [None, 42, PendingReply()], ids=repr)
+def test_only_a_context_can_be_dropped(context: Any) -> None:
+    with pytest.raises(TransportContextError, match="expected one that this server gave"):
+        WsgiServerTransport().drop(context)
+
+
+def test_dropping_a_message_whose_request_gave_up_returns_quietly(ask: Ask) -> None:
+    transport = WsgiServerTransport(reply_timeout=0.2)
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(ask, transport, b"hello")
         context, _ = transport.receive_message(timeout=10)
-        kept: list[Exception] = []
-        try:
-            transport.send_reply(context, reply)
-        except (TypeError, ValueError) as exc:
-            kept.append(exc)
-        del context
-        assert answer.result(20)[0] == 500
-        assert kept
+        assert answer.result(10)[0] == 504
+        transport.drop(context)
+
+
+def test_a_forgotten_context_ends_after_the_reply_timeout(ask: Ask) -> None:
+    """Nothing depends on when, or whether, an object is finalised."""
+    transport = WsgiServerTransport(reply_timeout=0.2)
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(ask, transport, b"hello")
+        transport.receive_message(timeout=10)
+        assert answer.result(10)[0] == 504
 
 
 def test_a_context_that_is_kept_keeps_its_request_waiting(ask: Ask) -> None:
@@ -209,16 +233,16 @@ def test_no_answer_and_no_log_line_shows_the_message(ask: Ask, caplog: pytest.Lo
     transport = WsgiServerTransport(reply_timeout=0.01, max_pending=1, max_content_length=10)
     answers = [
         ask(transport, b"secret"),
+        ask(transport, b"secret \xff"),
         ask(transport, b"secret", HTTP_PREFER="respond-async"),
         ask(transport, b"secret"),
-        ask(transport, b"secret \xff"),
         ask(transport, b"secret" * 2),
         ask(transport, b"secret", HTTP_ORIGIN="http://elsewhere.example"),
     ]
     transport.send_reply(transport.receive_message(timeout=0)[0], "secret")
     transport.close()
     answers.append(ask(transport, b"secret"))
-    assert [status for status, _, _ in answers] == [504, 202, 503, 400, 413, 403, 503]
+    assert [status for status, _, _ in answers] == [504, 400, 202, 503, 413, 403, 503]
     for _, headers, body in answers:
         assert headers["Content-Type"] == "text/plain; charset=utf-8"
         assert b"secret" not in body

@@ -1,11 +1,6 @@
-"""
-The two ends of one request: who waits for the reply, and who owes it.
+"""The context of a message: which request its reply belongs to."""
 
-The request that waits holds the :class:`ReplySlot` alone, and whoever took the message holds the
-:class:`OpenReply`. So the request learns at once when nobody is left that could answer it.
-"""
-
-from ._answers import FAILED, Refusal
+from ._answers import Refusal
 from ._queues import WaitingQueue
 
 Outcome = bytes | Refusal
@@ -13,65 +8,51 @@ Outcome = bytes | Refusal
 
 class PendingReply:
     """
-    Which request a reply belongs to: comes with a message, goes back with its reply.
+    Says which request a reply belongs to: comes with a message, goes back with its reply.
 
-    An opaque object, made by the transport alone. To let go of it without having answered (to drop the last
-    reference to it) is to give up: the client gets status 500 at once.
+    An opaque object that only the transport makes. Answer or drop it exactly once: a request whose context is
+    forgotten waits until ``reply_timeout`` has passed, and ends with status 504.
     """
 
     __slots__ = ()
 
 
-class ReplySlot:
+class Request(PendingReply):
     """
-    Where one request waits for its outcome.
+    The :class:`PendingReply` as the transport sees it.
 
-    The first outcome wins, as the request takes just one. Each request has a slot of its own: in one that
-    was used before, a reply that came too late for its request would be taken for the next one's.
+    Every request has a queue of its own to wait on, and takes one outcome from it: the first. In a queue that
+    served an earlier request, a reply that came too late for that one would be taken for this one's. A one-way
+    request waits for nothing, hence has no queue.
     """
 
-    __slots__ = ("_outcomes",)
+    __slots__ = ("_outcomes", "_tokens", "owner")
 
-    def __init__(self, outcomes: WaitingQueue | None) -> None:
-        # A one-way request waits for nothing, hence has no queue.
+    def __init__(self, owner: object, outcomes: WaitingQueue | None) -> None:
         self._outcomes = outcomes
-
-    def put(self, outcome: Outcome) -> None:
-        """End the wait with *outcome*; never blocks."""
-        if self._outcomes is not None:
-            self._outcomes.put(outcome)
-
-    def get(self, timeout: float | None) -> Outcome:
-        """Wait for the outcome; raise :exc:`queue.Empty` when none comes in *timeout* seconds."""
-        assert self._outcomes is not None
-        outcome: Outcome = self._outcomes.get(True, timeout)
-        return outcome
-
-
-class OpenReply(PendingReply):
-    """The :class:`PendingReply` as the transport sees it."""
-
-    __slots__ = ("_turns", "owner", "slot")
-
-    def __init__(self, owner: object, slot: ReplySlot) -> None:
-        # First, as __del__ looks for it also when this constructor was interrupted.
-        self._turns = [None]
+        self._tokens = [None]
         self.owner = owner
-        self.slot = slot
 
-    def take_turn(self) -> bool:
-        """Tell whether the reply is still owed, and mark it as given: exactly one caller is told yes."""
+    def claim(self) -> bool:
+        """
+        Return ``True`` to exactly one caller, who may end the request.
+
+        Taking the last item out of a list is atomic: under the GIL because it is a single call into C, on
+        free-threaded CPython because the list's own lock is held for it.
+        """
         try:
-            self._turns.pop()  # atomic, so that threads which race here need no lock
+            self._tokens.pop()
         except IndexError:
             return False
         return True
 
-    def __del__(self) -> None:
-        # This may run within any other code of any thread, so it takes no lock of ours, and it may run with
-        # half of the object missing. (The standard SimpleQueue.put is reentrant for this very use.)
-        try:
-            if self.take_turn():
-                self.slot.put(FAILED)
-        except AttributeError:
-            return
+    def end(self, outcome: Outcome) -> None:
+        """End the wait with *outcome*; never blocks."""
+        if self._outcomes is not None:
+            self._outcomes.put(outcome)
+
+    def wait(self, timeout: float | None) -> Outcome:
+        """Wait for the outcome; raise :exc:`queue.Empty` when none comes in *timeout* seconds."""
+        assert self._outcomes is not None
+        outcome: Outcome = self._outcomes.get(True, timeout)
+        return outcome

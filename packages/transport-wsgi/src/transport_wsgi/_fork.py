@@ -1,0 +1,49 @@
+"""
+Notice a fork: its child has none of the threads that receive.
+
+Web servers that load an application before they fork their workers (gunicorn's ``preload_app``, uWSGI without
+``lazy-apps``) leave the receiving loop in the parent, where no request will ever arrive.
+"""
+
+import logging
+import os
+import weakref
+from typing import Protocol
+
+_log = logging.getLogger(__name__)
+
+
+class Forkable(Protocol):
+    """What has to start anew in a forked child."""
+
+    def start_anew_in_child(self) -> None: ...
+
+
+_watched: weakref.WeakSet[Forkable] = weakref.WeakSet()
+_warned_in: list[int] = []
+
+
+def watch(forkable: Forkable) -> None:
+    """Have *forkable* start anew in every child that is forked from now on."""
+    _watched.add(forkable)
+
+
+def warn_once() -> None:
+    """Log, once in this process, that nobody here receives."""
+    if _warned_in != [os.getpid()]:
+        _warned_in[:] = [os.getpid()]
+        _log.error(
+            "the transport was made before a fork and no loop receives in process %d; its clients get status 503. "
+            "Start the receiving loop after the fork (gunicorn: preload_app off; uWSGI: lazy-apps)",
+            os.getpid(),
+        )
+
+
+def _start_anew() -> None:
+    # The only thread of the child is this one.
+    for forkable in list(_watched):
+        forkable.start_anew_in_child()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork either
+    os.register_at_fork(after_in_child=_start_anew)
