@@ -559,8 +559,16 @@ def test_handler_that_raises_is_logged_and_does_not_end_the_loop(
     assert "good message" not in caplog.text
 
 
-@pytest.mark.parametrize("reply", [None, b"bytes", "\ud800"], ids=["none", "bytes", "lone-surrogate"])
-def test_handler_that_returns_no_reply_is_logged_and_does_not_end_the_loop(
+def test_handler_that_returns_none_gives_the_empty_reply(
+    pair: Pair, running: Tasks, caplog: pytest.LogCaptureFixture
+) -> None:
+    running.start(serve, pair.server, lambda _: None)
+    assert pair.client().send_message("a notification") == ""
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+@pytest.mark.parametrize("reply", [b"bytes", "\ud800"], ids=["bytes", "lone-surrogate"])
+def test_handler_that_returns_an_invalid_reply_is_logged_and_does_not_end_the_loop(
     pair: Pair, running: Tasks, caplog: pytest.LogCaptureFixture, reply: Any
 ) -> None:
     serving = running.start(serve, pair.server, lambda message: reply if message == "bad" else message)

@@ -255,7 +255,7 @@ def test_logs_and_errors_hold_no_message_text(name: str, caplog: pytest.LogCaptu
     def handler(message: str) -> Any:
         if "raise" in message:
             raise RuntimeError
-        return None if "no reply" in message else message
+        return b"" if "no reply" in message else message
 
     with PAIRS[name]() as pair, tasks(pair.close) as running:
         hasty, patient = pair.client(0.3), pair.client()

@@ -270,6 +270,8 @@ threading.Thread(target=serve, args=(app, lambda message: f"{{os.getpid()}} {{me
     ],
 )
 def test_gunicorn_runs_it_with_a_loop_in_each_worker(tmp_path: Path, worker: str, imports: str, options: str) -> None:
+    if worker == "gevent":
+        pytest.importorskip("gevent")
     (tmp_path / "service.py").write_text(GUNICORN_APP.format(imports=imports, options=options))
     command = [sys.executable, "-m", "gunicorn", "--worker-class", worker, "--workers", "2", "--threads", "4"]
     process = subprocess.Popen(

@@ -4,7 +4,7 @@ import queue
 
 import gevent.queue
 
-from transport_base import ClientTransport, ServerTransport, serve
+from transport_base import ClientTransport, DroppingServerTransport, ServerTransport, serve
 from transport_wsgi import PendingReply, WsgiServerTransport
 
 
@@ -12,10 +12,17 @@ def conforms(server: WsgiServerTransport) -> ServerTransport[PendingReply]:
     return server
 
 
+def drops(server: WsgiServerTransport) -> DroppingServerTransport[PendingReply]:
+    server.drop(server.receive_message()[0])
+    server.close(drain=2.5)
+    return server
+
+
 def receives_and_answers(server: WsgiServerTransport) -> None:
     context, message = server.receive_message(timeout=1.5)
     server.send_reply(context, message.upper())
     serve(server, str.upper)
+    serve(server, str.upper, threads=4)
 
 
 def is_closed_by_with() -> None:
@@ -25,14 +32,13 @@ def is_closed_by_with() -> None:
 
 def takes_every_kind_of_queue() -> None:
     WsgiServerTransport(queue_class=queue.SimpleQueue)
-    WsgiServerTransport(queue_class=queue.Queue)
     WsgiServerTransport(queue_class=gevent.queue.Queue)
     WsgiServerTransport(queue_class=gevent.queue.SimpleQueue)
 
 
 def takes_origins() -> None:
     WsgiServerTransport(allow_origin="*")
-    WsgiServerTransport(allow_origin={"https://example.com"})
+    WsgiServerTransport(allow_origin={"https://example.com"}, allow_headers=["Authorization"])
 
 
 def a_foreign_context(server: WsgiServerTransport) -> None:

@@ -31,4 +31,4 @@ __all__ = [
     "serve",
 ]
 
-__version__ = "1.0.0"
+__version__ = "1.1.0"

@@ -10,4 +10,4 @@ from ._server import WsgiServerTransport
 
 __all__ = ["PendingReply", "WsgiServerTransport"]
 
-__version__ = "1.0.0"
+__version__ = "2.0.0"
