@@ -69,6 +69,11 @@ class Process:
     def signal(self, number: int) -> None:
         self._popen.send_signal(number)
 
+    def stop(self) -> None:
+        """Stop it until it gets SIGCONT; return when it stands still, which all of its threads do a moment later."""
+        self.signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED)
+
     def wait(self, deadline: float = DEADLINE) -> int:
         """Wait for the end of the program; return its exit status."""
         return self._popen.wait(deadline)

@@ -1,6 +1,7 @@
 """What peers over HTTP can send: clients towards the WSGI server, and servers towards the client."""
 
 import contextlib
+import gc
 import gzip
 import http.client
 import json
@@ -16,7 +17,7 @@ from beside import served_throughout
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from raw_peers import answering, hang_up, listening
-from resources import files_come_back_to, open_files, resident_bytes
+from resources import held, nothing, resident_bytes
 from tasks import DEADLINE, tasks
 from web_servers import WebServer, cheroot_server, waitress_server, werkzeug_server
 
@@ -96,8 +97,6 @@ def served(web_server: WebServer) -> Iterator[Served]:
         running = opened.enter_context(tasks(server.close))
         serving = running.start(serve, server, handler)
         good = opened.enter_context(HttpPostClientTransport(url, timeout=DEADLINE))
-        # Its connection is there from now on, for those who count what is open.
-        good.send_message("good")
         opened.enter_context(served_throughout(good))
         yield Served(urlsplit(url).port or 0, delivered)
         assert not serving.done()
@@ -288,12 +287,13 @@ def test_slow_bodies_keep_nobody_else_waiting(served: Served) -> None:
     assert sorted(served.delivered) == sorted(["beside them"] * 4 + ["secret"] * 12)
 
 
-def test_clients_that_hang_up_leave_nothing_behind(served: Served) -> None:
-    before = open_files()
+def test_clients_that_hang_up_leave_nothing_behind(served: Served, web_server: WebServer) -> None:
+    before = held()
     for number in range(200):
         with served.connect() as stranger:
             stranger.sendall(post(b"hello", b"Content-Length: %d" % (5 if number % 2 else 500)))
-    files_come_back_to(before)
+    # Where a client resets its connection, Werkzeug's request handler leaves an epoll descriptor in a reference cycle.
+    before.comes_back(settle=gc.collect if web_server is werkzeug_server else nothing)
 
 
 # --- towards the client

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from processes import python
 from raw_peers import GREETING, frame, read_frame, ready, shake_hands
-from resources import files_come_back_to, open_files, resident_bytes
+from resources import held, open_files, resident_bytes
 from tasks import DEADLINE, tasks
 
 from transport_base import TransportProtocolError, TransportTimeoutError, serve
@@ -279,8 +279,8 @@ def test_thousands_of_connections_that_say_nothing(server: ZmqServerTransport) -
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     limit = min(hard, 25_000) if hard != resource.RLIM_INFINITY else 25_000
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, limit), hard))
-    files = open_files()
-    count = min(10_000, (max(soft, limit) - files - 200) // 2)
+    before = held()
+    count = min(10_000, (max(soft, limit) - open_files() - 200) // 2)
     assert count > 100
     with ExitStack() as opened:
         opened.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
@@ -289,7 +289,7 @@ def test_thousands_of_connections_that_say_nothing(server: ZmqServerTransport) -
             if number % 10 == 0:
                 # Those are known as peers, and say nothing then.
                 shake_hands(silent, "DEALER")
-    files_come_back_to(files)
+    before.comes_back()
 
 
 def test_routing_id_of_another_peer_gets_none_of_its_replies(server: ZmqServerTransport, context: Context) -> None:

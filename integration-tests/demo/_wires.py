@@ -6,6 +6,7 @@ import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 
+import requests
 import zmq
 
 from transport_http import HttpPostClientTransport
@@ -33,8 +34,11 @@ def zmq_wire() -> Generator[ClosableClient]:
 
 @contextmanager
 def http_wire() -> Generator[ClosableClient]:
-    with _server("wsgi") as endpoint, HttpPostClientTransport(endpoint, timeout=_TIMEOUT) as client:
-        yield client
+    with _server("wsgi") as endpoint, requests.Session() as session:
+        # The server is on the loopback, where no proxy of the environment can reach it.
+        session.trust_env = False
+        with HttpPostClientTransport(endpoint, session=session, timeout=_TIMEOUT) as client:
+            yield client
 
 
 WIRES = {"ZMQ": zmq_wire, "HTTP+WSGI": http_wire}

@@ -1,5 +1,6 @@
 """Servers of a few lines on real sockets: what they answer, each test scripts itself."""
 
+import os
 import socket
 import ssl
 import threading
@@ -172,9 +173,11 @@ def echo(serve: Serve) -> Server:
 
 @pytest.fixture(autouse=True)
 def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep what the machine's environment says about proxies and certificates out of the tests."""
+    """Keep what the machine's environment says about proxies, certificates and passwords out of the tests."""
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
+    # Instead of ~/.netrc, whose default entry is for every host.
+    monkeypatch.setenv("NETRC", os.devnull)
