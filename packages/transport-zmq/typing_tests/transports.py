@@ -79,4 +79,4 @@ def a_server_where_a_client_is_wanted(server: ZmqServerTransport) -> ClientTrans
 
 
 def a_client_where_a_server_is_wanted(client: ZmqClientTransport) -> None:
-    serve(client, str.upper)  # type: ignore[arg-type]
+    serve(client, str.upper)  # type: ignore[call-overload]
