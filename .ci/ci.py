@@ -67,6 +67,8 @@ def main() -> int:
     # What a part prints may be beyond the encoding of this output.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
+    # Whatever ends this early ends the parts as well.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with tempfile.TemporaryDirectory() as folder:
         run = Run([part for part in PARTS if not asked or part.name in asked], Path(folder))
         try:
@@ -121,7 +123,7 @@ class Run:
                 self.running.remove(one)
                 self._finish(one)
             if time.monotonic() > pulse:
-                self._say(" | ".join(f"{one.part.name}: {_last_line(one.output())}" for one in self.running))
+                self._say(" | ".join(f"{one.part.name}: {_progress(one.output())}" for one in self.running))
                 pulse = time.monotonic() + _PULSE
             time.sleep(_GLANCE)
 
@@ -189,11 +191,14 @@ def _environment() -> dict[str, str]:
     }
 
 
+def _progress(output: str) -> str:
+    """Return how far pytest is, as it says it from time to time; of other programs the last line."""
+    far = re.findall(r"\[ *(\d+%)\]$", output, flags=re.MULTILINE)
+    return far[-1] if far else _last_line(output)
+
+
 def _last_line(output: str) -> str:
-    """Return the last line with something in it; of a line of pytest's dots how far it is."""
-    line = next((line.strip() for line in reversed(output.splitlines()) if line.strip()), "")
-    far = re.search(r"\[ *(\d+%)\]$", line)
-    return far[1] if far else line[:100]
+    return next((line.strip()[:100] for line in reversed(output.splitlines()) if line.strip()), "")
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

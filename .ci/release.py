@@ -114,7 +114,8 @@ def _built(project: Path, into: Path, version: str) -> list[Path]:
     """Build *project*, the wheel from the sdist; return both when the checks let them pass."""
     _tool("hatchling", "build", "--target=sdist", f"--directory={into}", cwd=project)
     (sdist,) = into.iterdir()
-    shutil.unpack_archive(sdist, into.parent / "unpacked", filter="data")
+    with sdist.open("rb") as archive:
+        api_changes.unpack(archive, into.parent / "unpacked")
     (unpacked,) = (into.parent / "unpacked").iterdir()
     _tool("hatchling", "build", "--target=wheel", f"--directory={into}", cwd=unpacked)
     artefacts = sorted(into.iterdir())

@@ -49,11 +49,15 @@ def test_own_input_comes_back_intact_and_a_pipe_gets_plain_lines() -> None:
     assert (done.returncode, done.stderr) == (0, "")
     first, *others = done.stdout.splitlines()
     assert first.startswith("sending 2013 messages, ")
-    assert [line.partition(":")[0] for line in others] == WIRES
-    for line in others:
+    assert [line.partition(":")[0] for line in others] == [wire for wire in WIRES for _ in range(3)]
+    for figures, sent, got in zip(*[iter(others)] * 3, strict=True):
         assert re.fullmatch(
-            r"\S+: 2013 messages, \d+ bytes, median \d+\.\d{3} ms, 99th percentile \d+\.\d{3} ms, all intact", line
+            r"\S+: 2013 messages, \d+ bytes, first call \d+\.\d{3} ms, median \d+\.\d{3} ms, "
+            r"99th percentile \d+\.\d{3} ms, all intact",
+            figures,
         )
+        assert sent.endswith(': sent {"id": 0, "method": "echo"}')
+        assert got.endswith(': got  {"id": 0, "method": "echo"}')
     assert done.stdout.replace("\n", "").isascii()
     assert done.stdout.replace("\n", "").isprintable()
 
@@ -83,7 +87,7 @@ def test_each_line_of_a_file_is_a_message() -> None:
 def test_file_is_split_at_each_lf_and_left_alone_otherwise(tmp_path: Path, content: str, messages: list[str]) -> None:
     path = tmp_path / "input"
     path.write_bytes(content.encode())
-    with FileInput(path) as source:
+    with FileInput(str(path)) as source:
         assert [message for message, _ in source] == messages
         # It can be gone through again, and told its sizes beforehand.
         assert list(source) == [(message, len(message.encode())) for message in messages]
@@ -93,7 +97,7 @@ def test_file_is_split_at_each_lf_and_left_alone_otherwise(tmp_path: Path, conte
 def test_file_that_grows_is_sent_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "log"
     path.write_text("one\ntw")
-    with FileInput(path) as source:
+    with FileInput(str(path)) as source:
         with path.open("a") as log:
             log.write("o\nthree\n")
         assert [message for message, _ in source] == ["one", "tw"]
@@ -105,7 +109,7 @@ def test_file_that_grows_is_sent_as_it_was(tmp_path: Path) -> None:
 def test_file_that_is_changed_meanwhile_is_an_input_error(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "input"
     path.write_bytes(b"fine")
-    with FileInput(path) as source:
+    with FileInput(str(path)) as source:
         path.write_bytes(content)
         with pytest.raises(InputError, match=r"input: changed while it was read$"):
             list(source)
@@ -115,8 +119,64 @@ def test_empty_file_is_no_error(tmp_path: Path) -> None:
     path = tmp_path / "empty"
     path.touch()
     done = run(path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{path} is empty: nothing to send\n", "")
+
+
+def test_few_messages_make_no_percentile(tmp_path: Path) -> None:
+    path = tmp_path / "few"
+    path.write_text("one\ntwo\nthree\n")
+    done = run(path)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "ZMQ: 0 messages, 0 bytes, median none, 99th percentile none, all intact" in done.stdout
+    for wire in WIRES:
+        assert re.search(
+            rf"^{re.escape(wire)}: 3 messages, 11 bytes, first call \d+\.\d{{3}} ms, all intact$",
+            done.stdout,
+            re.MULTILINE,
+        )
+
+
+def test_message_is_shown_as_one_line_whatever_is_in_it(tmp_path: Path) -> None:
+    path = tmp_path / "strange"
+    path.write_bytes(b"\n \n\0\x1b[31m\r" + b"x" * 10_000 + b"\n")
+    lines = run(path).stdout.splitlines()
+    assert lines[2] == r"ZMQ: sent \x00\x1b[31m\r" + "x" * 193
+    assert lines[3] == r"ZMQ: got  \x00\x1b[31m\r" + "x" * 193
+
+
+def piped(path: str, content: bytes) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [*COMMAND, path],
+        cwd=ROOT,
+        env=ENVIRONMENT,
+        input=content.decode(),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=DEADLINE,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("path", ["-", "/dev/stdin"])
+def test_standard_input_is_taken(path: str) -> None:
+    done = piped(path, "a\n\U0001f600\n".encode() * 1000)
+    assert (done.returncode, done.stderr) == (0, "")
+    name = "standard input" if path == "-" else path
+    assert done.stdout.startswith(f"sending 2000 messages, 5000 bytes: {name}\n")
+    assert done.stdout.count("all intact") == len(WIRES)
+    assert piped(path, b"").stdout == f"{name} is empty: nothing to send\n"
+
+
+def test_fifo_is_taken(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["sh", "-c", 'seq 1 2000 > "$0"', pipe]):
+        done = run(pipe)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"sending 2000 messages, 6893 bytes: {pipe}\n")
+
+
+def test_endless_input_is_told_in_one_line() -> None:
+    assert refused("/dev/zero") == f"/dev/zero: line 1 has over {MAX_MESSAGE_BYTES} bytes, too many for a message"
 
 
 def refused(path: str | Path) -> str:
@@ -138,13 +198,7 @@ def test_name_that_no_terminal_can_show_is_told_in_one_line() -> None:
 
 
 def test_directory_is_told_in_one_line(tmp_path: Path) -> None:
-    assert refused(tmp_path) == f"{tmp_path}: a directory"
-
-
-def test_pipe_is_told_in_one_line_and_not_waited_for(tmp_path: Path) -> None:
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
-    assert refused(pipe) == f"{pipe}: not a regular file"
+    assert refused(tmp_path) == f"{tmp_path}: Is a directory"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
@@ -164,7 +218,7 @@ def test_unreadable_file_is_an_input_error(tmp_path: Path, monkeypatch: pytest.M
     path.touch()
     monkeypatch.setattr(Path, "open", forbid)
     with pytest.raises(InputError, match=r"secret: Permission denied$"):
-        FileInput(path)
+        FileInput(str(path))
 
 
 @pytest.mark.parametrize(
@@ -201,7 +255,7 @@ def test_line_of_the_greatest_length_is_taken(tmp_path: Path) -> None:
     path = tmp_path / "input"
     with path.open("wb") as file:
         file.truncate(MAX_MESSAGE_BYTES)
-    with FileInput(path) as source:
+    with FileInput(str(path)) as source:
         assert [size for _, size in source] == [MAX_MESSAGE_BYTES]
 
 
@@ -270,20 +324,36 @@ def test_terminal_gets_a_progress_bar_and_a_table() -> None:
         shown = "".join(output_of(controller))
         assert process.wait(DEADLINE) == 0
     assert re.search(r"ZMQ .*0/2013", shown)
-    for heading in ("Transport", "Messages", "Bytes", "Median", "99th percentile", "Replies"):
-        assert heading in shown
+    lines = shown.splitlines()
+    for heading in ("Messages", "First call", "Median", "99th percentile", "Replies"):
+        assert any(line.startswith(heading) for line in lines)
     assert shown.count("all intact") == 2
 
 
+def test_table_is_readable_in_forty_columns() -> None:
+    """Each figure of both transports in one line, and a message and its reply in a line each."""
+    with in_terminal(columns=40) as (process, controller):
+        shown = "".join(output_of(controller))
+        assert process.wait(DEADLINE) == 0
+    milliseconds = r" +\d+\.\d{3} ms +\d+\.\d{3} ms *\r\n"
+    assert re.search(
+        r"Messages +2,013 +2,013 *\r\n"
+        rf"First call{milliseconds}Median{milliseconds}99th percentile{milliseconds}"
+        r"Replies +all intact +all intact *\r\n",
+        shown,
+    )
+    assert re.search(r'ZMQ sent \{"id": 0, "method": "echo"\}\r\nZMQ got  \{"id": 0, "method": "echo"\}\r\n', shown)
+
+
 @contextmanager
-def in_terminal(*arguments: Path) -> Generator[tuple["subprocess.Popen[bytes]", int]]:
+def in_terminal(*arguments: Path, columns: int = 100) -> Generator[tuple["subprocess.Popen[bytes]", int]]:
     """Run the demo in a terminal of its own; give the process and the terminal's other end."""
     controller, terminal = pty.openpty()
     try:
         process = subprocess.Popen(
             [*COMMAND, *arguments],
             cwd=ROOT,
-            env={**ENVIRONMENT, "TERM": "xterm", "COLUMNS": "100"},
+            env={**ENVIRONMENT, "TERM": "xterm", "COLUMNS": str(columns)},
             stdin=terminal,
             stdout=terminal,
             stderr=terminal,
@@ -344,7 +414,7 @@ def test_reply_that_is_not_intact_is_told_and_is_the_exit_status(
     monkeypatch.setattr(demo_main, "WIRES", {"ZMQ": spoiling_wire})
     monkeypatch.setattr(sys, "argv", ["demo"])
     assert demo_main.main() == 1
-    assert capsys.readouterr().out.endswith("1 of 2013 NOT intact\n")
+    assert "1 of 2013 NOT intact\n" in capsys.readouterr().out
 
 
 def test_transport_that_fails_is_told_in_one_line(
@@ -362,3 +432,14 @@ def test_percentiles_are_right_to_one_percent() -> None:
         tally.add(1, microseconds * 1000, intact=True)
     assert tally.percentile(50) == pytest.approx(0.005, rel=0.011)
     assert tally.percentile(99) == pytest.approx(0.0099, rel=0.011)
+
+
+def test_first_call_is_no_part_of_the_percentiles() -> None:
+    tally = Tally()
+    tally.add(1, 10**12, intact=True)
+    for _ in range(10):
+        tally.add(1, 1_000_000, intact=True)
+    assert tally.first == 1000
+    assert tally.percentile(50) == pytest.approx(0.001, rel=0.011)
+    # One of ten is all that could lie beyond it.
+    assert tally.percentile(99) is None

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -86,6 +87,16 @@ def renumber(project: Path, version: str) -> None:
     )
     assert changed == 1, f"{source} has {changed} literals __version__, expected 1"
     source.write_text(text)
+
+
+def unpack(archive: Path, into: Path) -> None:
+    """Write what is in *archive*, one of our own, into a folder."""
+    with tarfile.open(archive) as tar:
+        # Older ones among the patch releases of Python 3.11 don't know filters: Debian 12 has 3.11.2.
+        if hasattr(tarfile, "data_filter"):
+            tar.extractall(into, filter="data")
+        else:
+            tar.extractall(into)
 
 
 def build(project: Path, into: Path, target: str = "wheel") -> Path:

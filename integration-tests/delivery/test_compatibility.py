@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from packaging.version import Version
 
-from .artefacts import DISTRIBUTIONS, ROOT, TRANSPORTS, build, package_of
+from .artefacts import DISTRIBUTIONS, ROOT, TRANSPORTS, build, package_of, unpack
 from .venv import Venv
 
 DELIVERY = Path(__file__).parent
@@ -43,7 +43,7 @@ def base_as_released(wheel_at: WheelAt, tmp_path_factory: pytest.TempPathFactory
         command = ["git", "archive", f"--output={archive}", f"transport-base-v{version}", project]
         if subprocess.run(command, cwd=ROOT, capture_output=True, check=False).returncode:
             return wheel_at("transport-base", version)
-        shutil.unpack_archive(archive, folder, filter="data")
+        unpack(archive, folder)
         return build(folder / project, folder / "dist")
 
     return built

@@ -97,7 +97,7 @@ MISUSES = [
     Misuse("client-that-always-replies", "wants_one_way_client(PlainClient())"),
     Misuse("handler-of-bytes", "serve(zmq_server, bytes.upper)"),
     Misuse("handler-without-parameter", 'serve(wsgi_server, lambda: "hello")'),
-    Misuse("handler-without-result", "serve(zmq_server, print)"),
+    Misuse("handler-of-numbers", "serve(zmq_server, len)"),
     Misuse("handler-of-context-too", "serve(any_server, lambda context, message: message)"),
     Misuse("queue-class-list", "WsgiServerTransport(queue_class=list)"),
     Misuse("queue-class-instance", "WsgiServerTransport(queue_class=queue.Queue())"),

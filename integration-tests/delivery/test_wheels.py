@@ -1,7 +1,6 @@
 """Wheels: what is in them, how they are built, what they bring along."""
 
 import re
-import shutil
 import zipfile
 from email import message_from_string
 from email.message import Message
@@ -9,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .artefacts import DISTRIBUTIONS, ROOT, build, copy_of, package_of, tool
+from .artefacts import DISTRIBUTIONS, ROOT, build, copy_of, package_of, tool, unpack
 from .venv import Venv
 
 # All that an empty environment holds after one distribution was installed.
@@ -49,7 +48,7 @@ def test_wheel_is_the_same_bytes_from_source_from_the_sdist_and_again(distributi
         project = copy_of(distribution, folder / "source")
         wheels.append(build(project, folder / "from-source"))
         sdists.append(build(project, folder / "sdist", "sdist"))
-        shutil.unpack_archive(sdists[-1], folder / "unpacked", filter="data")
+        unpack(sdists[-1], folder / "unpacked")
         (unpacked,) = (folder / "unpacked").iterdir()
         wheels.append(build(unpacked, folder / "from-sdist"))
     assert len({path.read_bytes() for path in wheels}) == 1

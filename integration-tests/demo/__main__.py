@@ -8,7 +8,6 @@ Exit status: 0 when every reply came back intact, 1 when not, 2 when the input c
 import argparse
 import os
 import sys
-from pathlib import Path
 
 from transport_base import TransportError
 
@@ -29,14 +28,17 @@ def main() -> int:
         "file",
         metavar="FILE",
         nargs="?",
-        help="UTF-8 text: each line is a message, without the LF that ends it (a CR before it is part of the message); "
-        "without FILE the demo brings messages of its own",
+        help="UTF-8 text, or - for standard input: each line is a message, without the LF that ends it (a CR before it "
+        "is part of the message); without FILE the demo brings messages of its own",
     )
     arguments = parser.parse_args()
     try:
         if arguments.file is None:
             return _run(OwnInput())
-        with FileInput(Path(arguments.file)) as source:
+        with FileInput(arguments.file) as source:
+            if not source.messages:
+                print(f"{source.name} is empty: nothing to send")
+                return 0
             return _run(source)
     except InputError as exc:
         print(f"demo: {exc}", file=sys.stderr)

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 from ._exchange import Tally
-from ._messages import Input
+from ._messages import Input, printable
 
 
 class Display(Protocol):
@@ -45,12 +45,13 @@ class _Lines:
         yield lambda done: None
 
     def result(self, wire: str, tally: Tally) -> None:
-        print(
-            f"{wire}: {tally.messages} messages, {tally.message_bytes} bytes, "
-            f"median {_milliseconds(tally.percentile(50))}, 99th percentile {_milliseconds(tally.percentile(99))}, "
-            f"{_verdict(tally)}",
-            flush=True,
-        )
+        figures = [f"{name} {_milliseconds(seconds)}" for name, seconds in _figures(tally) if seconds is not None]
+        counts = [f"{tally.messages} messages", f"{tally.message_bytes} bytes"]
+        print(f"{wire}: {', '.join([*counts, *figures, _verdict(tally)])}")
+        if tally.example is not None:
+            sent, reply = map(printable, tally.example)
+            print(f"{wire}: sent {sent}\n{wire}: got  {reply}")
+        sys.stdout.flush()
 
     def finish(self) -> None:
         """Do nothing: each line was printed as it came."""
@@ -84,25 +85,35 @@ class _Terminal:
     def finish(self) -> None:
         from rich.table import Table  # noqa: PLC0415
 
-        table = Table("Transport")
-        for heading in ("Messages", "Bytes", "Median", "99th percentile"):
-            table.add_column(heading, justify="right")
-        table.add_column("Replies")
+        # A column for each transport: so it fits into 40 characters.
+        table = Table(box=None, padding=(0, 1, 0, 0))
+        table.add_column()
+        for wire in self._results:
+            table.add_column(wire, justify="right")
+        tallies = list(self._results.values())
+        table.add_row("Messages", *(f"{tally.messages:,}" for tally in tallies))
+        for row in zip(*map(_figures, tallies), strict=True):
+            values = ("too few" if seconds is None else _milliseconds(seconds) for _, seconds in row)
+            table.add_row(row[0][0].capitalize(), *values)
+        bad = any(tally.intact != tally.messages for tally in tallies)
+        table.add_row("Replies", *map(_verdict, tallies), style="bold red" if bad else None)
         for wire, tally in self._results.items():
-            table.add_row(
-                wire,
-                f"{tally.messages:,}",
-                f"{tally.message_bytes:,}",
-                _milliseconds(tally.percentile(50)),
-                _milliseconds(tally.percentile(99)),
-                _verdict(tally),
-                style=None if tally.intact == tally.messages else "bold red",
-            )
+            for what, text in zip(("sent", "got "), tally.example or (), strict=False):
+                self._console.print(f"{wire} {what} {printable(text)}", markup=False, no_wrap=True, overflow="ellipsis")
         self._console.print(table)
 
 
-def _milliseconds(seconds: float | None) -> str:
-    return "none" if seconds is None else f"{seconds * 1000:.3f} ms"
+def _figures(tally: Tally) -> list[tuple[str, float | None]]:
+    """Return the round trips in seconds: the first, which makes the connection, and how long the others took."""
+    return [
+        ("first call", tally.first),
+        ("median", tally.percentile(50)),
+        ("99th percentile", tally.percentile(99)),
+    ]
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{seconds * 1000:.3f} ms"
 
 
 def _verdict(tally: Tally) -> str:

@@ -13,6 +13,10 @@ from ._messages import Input
 
 # Buckets for each doubling of a round trip: a percentile read from them is right to 1 %.
 _PER_DOUBLING = 64
+# How many characters of a message are kept to be shown.
+_SHOWN = 200
+# How many round trips must lie on either side of a percentile.
+_BEYOND = 5
 # Up to 2 ** 40 ns, 18 minutes.
 _DOUBLINGS = 40
 
@@ -24,26 +28,38 @@ class Tally:
         self.messages = 0
         self.message_bytes = 0
         self.intact = 0
+        # The first round trip in seconds: its call makes the connection, so it is none of those in the histogram.
+        self.first: float | None = None
+        # One message and its reply, to be seen.
+        self.example: tuple[str, str] | None = None
         self._buckets = array("Q", bytes(8 * _PER_DOUBLING * _DOUBLINGS))
 
     def add(self, size: int, nanoseconds: int, *, intact: bool) -> None:
-        bucket = int(math.log2(max(nanoseconds, 1)) * _PER_DOUBLING)
-        self._buckets[min(bucket, len(self._buckets) - 1)] += 1
+        if self.first is None:
+            self.first = nanoseconds / 1e9
+        else:
+            bucket = int(math.log2(max(nanoseconds, 1)) * _PER_DOUBLING)
+            self._buckets[min(bucket, len(self._buckets) - 1)] += 1
         self.message_bytes += size
         self.intact += intact
         self.messages += 1
 
     def percentile(self, percent: float) -> float | None:
-        """Return the round trip, in seconds, that *percent* of all did not pass; ``None`` when there was none."""
-        if not self.messages:
+        """
+        Return the round trip, in seconds, that *percent* of those after the first did not pass.
+
+        ``None`` when they are too few: where only one or two lie beyond it, they alone would make the figure.
+        """
+        counted = self.messages - 1
+        if counted * min(percent, 100 - percent) / 100 < _BEYOND:
             return None
-        wanted = math.ceil(self.messages * percent / 100)
+        wanted = math.ceil(counted * percent / 100)
         seen = 0
         for bucket, count in enumerate(self._buckets):
             seen += count
             if seen >= wanted:
                 return 2 ** ((bucket + 0.5) / _PER_DOUBLING) / 1e9
-        raise AssertionError("unreachable: the buckets hold every message")
+        raise AssertionError("unreachable: the buckets hold every message but the first")
 
 
 class ClosableClient(ClientTransport, Protocol):
@@ -102,6 +118,8 @@ class Exchange:
                 start = time.perf_counter_ns()
                 reply = self._client.send_message(message)
                 self._tally.add(size, time.perf_counter_ns() - start, intact=reply == message)
+                if self._tally.example is None and message.strip():
+                    self._tally.example = message[:_SHOWN], reply[:_SHOWN]
         except Exception as exc:
             self._failure = exc
         finally:

@@ -4,6 +4,7 @@ import codecs
 import os
 import stat
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -57,7 +58,8 @@ class OwnInput:
             "x" * 1024 * 1024,
             "\U0001f600" * (1024 * 1024 // 4),
         ]
-        self._all = kinds + [f'{{"id": {number}, "method": "echo"}}' for number in range(2000)]
+        # The plain ones first: the first is what is shown, and has the connection's time in its own.
+        self._all = [f'{{"id": {number}, "method": "echo"}}' for number in range(2000)] + kinds
         self.messages = len(self._all)
         self.message_bytes = sum(len(message.encode()) for message in self._all)
 
@@ -70,32 +72,34 @@ class FileInput:
     """
     The lines of a file, each without the LF that ends it; all else, CR and BOM too, is part of the message.
 
-    The file is gone through once to check all of it, so that nothing is sent of one that can't be sent whole.
-    Memory holds one line. What is added to the file later is left out.
+    All of it is checked before any of it is sent. A file is read twice for that, and what is added to it meanwhile is
+    left out; ``-`` (standard input) or a FIFO is read to its end and kept in a temporary file. Memory holds one line.
 
     Raises:
         InputError: the file can't be read, is not UTF-8, or has a line that is too long for one message.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.name = printable(str(path))
+    def __init__(self, path: str) -> None:
+        self.name = "standard input" if path == "-" else printable(path)
         try:
-            # Asked first: opening a pipe would wait for its other end.
-            if not stat.S_ISREG(path.stat().st_mode):
-                raise InputError(f"{self.name}: {'a directory' if path.is_dir() else 'not a regular file'}")
-            self._file: BinaryIO = path.open("rb")
+            source = _opened(path)
         except ValueError as exc:  # a NUL in the path
             raise InputError(f"{self.name}: {exc}") from exc
         except OSError as exc:
             raise InputError(f"{self.name}: {exc.strerror or exc}") from exc
+        copied = not stat.S_ISREG(os.fstat(source.fileno()).st_mode)
+        self._file: BinaryIO = tempfile.TemporaryFile() if copied else source  # noqa: SIM115  # open until __exit__
         try:
-            self._bytes = os.fstat(self._file.fileno()).st_size
-            self.messages, self.message_bytes = self._check()
+            self._bytes = sys.maxsize if copied else os.fstat(source.fileno()).st_size
+            self.messages, self.message_bytes, self._bytes = self._check(source, self._file if copied else None)
         except BaseException as exc:
             self._file.close()
             if isinstance(exc, OSError):
                 raise InputError(f"{self.name}: {exc.strerror or exc}") from exc
             raise
+        finally:
+            if copied:
+                source.close()
 
     def __enter__(self) -> Self:
         return self
@@ -120,18 +124,24 @@ class FileInput:
                 raise InputError(f"{self.name}: changed while it was read")
             yield text, len(raw)
 
-    def _check(self) -> tuple[int, int]:
-        """Return how many lines the file has and how many bytes they have together."""
+    def _check(self, source: BinaryIO, copy: BinaryIO | None) -> tuple[int, int, int]:
+        """
+        Read *source* to its end, or to as many bytes as it had; write it to *copy*.
+
+        Return how many lines it has, how many bytes these have together, and how many with what ends them.
+        """
         decoder = codecs.getincrementaldecoder("utf-8")()
         lines, line_start, position = 0, 0, 0
         last = b""
-        while position < self._bytes and (chunk := self._file.read(min(_CHUNK_BYTES, self._bytes - position))):
+        while position < self._bytes and (chunk := source.read(min(_CHUNK_BYTES, self._bytes - position))):
             pending = len(decoder.getstate()[0])
             try:
                 decoder.decode(chunk)
             except UnicodeDecodeError as exc:
                 raise self._undecodable(chunk, lines, position, exc, pending) from exc
             lines, line_start = self._measure(chunk, lines, line_start, position)
+            if copy is not None:
+                copy.write(chunk)
             position += len(chunk)
             last = chunk[-1:]
         try:
@@ -141,7 +151,7 @@ class FileInput:
         ended = lines
         if last not in {b"", b"\n"}:
             lines += 1
-        return lines, position - ended
+        return lines, position - ended, position
 
     def _measure(self, chunk: bytes, lines: int, line_start: int, position: int) -> tuple[int, int]:
         """Return the number of lines ended so far, and where the unfinished one starts."""
@@ -163,6 +173,14 @@ class FileInput:
         offset = error.start - pending
         line = lines + chunk.count(b"\n", 0, max(offset, 0)) + 1
         return InputError(f"{self.name}: not UTF-8 at byte {position + offset} (line {line}): {error.reason}")
+
+
+def _opened(path: str) -> BinaryIO:
+    """Open *path*, or standard input for ``-``; of a FIFO, this waits for its other end."""
+    if path == "-":
+        # A descriptor of its own, so that it can be closed like any other.
+        return os.fdopen(os.dup(0), "rb")
+    return Path(path).open("rb")
 
 
 def printable(text: str) -> str:
