@@ -2,8 +2,10 @@
 
 import base64
 import copy
+import pickle
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -490,3 +492,12 @@ def test_with_a_urllib3_of_another_major_version_requests_own_connections_do_the
         with pytest.raises(ValueError, match="surrogate"):
             client.send_message("\ud800")
     assert echo.accepted == 1
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickle.dumps], ids=["copy", "deepcopy", "pickle"])
+def test_a_client_cannot_be_copied(copied: Callable[[object], object]) -> None:
+    with (
+        HttpPostClientTransport("http://127.0.0.1/") as client,
+        pytest.raises(TypeError, match="cannot be copied or pickled: make another one"),
+    ):
+        copied(client)

@@ -1,10 +1,12 @@
 """Each wrong argument has one clear error, at construction."""
 
 import asyncio
+import copy
 import math
+import pickle
 import socket as sockets
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any
 
 import pytest
@@ -205,3 +207,13 @@ def test_a_server_that_can_not_be_set_up_leaves_no_socket() -> None:
         context.max_sockets = 1
         with pytest.raises(TransportError):
             ZmqServerTransport.create(context, "tcp://127.0.0.1:*")
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickle.dumps], ids=["copy", "deepcopy", "pickle"])
+def test_a_transport_cannot_be_copied(
+    context: Context, server: ZmqServerTransport, copied: Callable[[object], object]
+) -> None:
+    with ZmqClientTransport.create(context, server.endpoint) as client:
+        for transport in (client, server):
+            with pytest.raises(TypeError, match="cannot be copied or pickled: make another one"):
+                copied(transport)

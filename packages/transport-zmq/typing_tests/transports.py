@@ -27,6 +27,22 @@ def options_may_be_made_beforehand(context: zmq.Context[zmq.Socket[bytes]]) -> N
     ZmqServerTransport.create(context, "tcp://127.0.0.1:*", socket_options=options)
 
 
+def the_options_of_curve_may_be_written_in_the_call(context: zmq.Context[zmq.Socket[bytes]]) -> None:
+    ZmqServerTransport.create(
+        context, "tcp://127.0.0.1:*", socket_options={zmq.CURVE_SERVER: 1, zmq.CURVE_SECRETKEY: b"key"}
+    )
+    ZmqClientTransport.create(
+        context,
+        "tcp://127.0.0.1:5555",
+        socket_options={zmq.CURVE_SERVERKEY: b"key", zmq.PLAIN_USERNAME: "name", zmq.IPV6: 1},
+    )
+
+
+def options_may_have_plain_numbers(context: zmq.Context[zmq.Socket[bytes]], more: dict[int, int | bytes]) -> None:
+    ZmqServerTransport.create(context, "tcp://127.0.0.1:*", socket_options={47: 1, zmq.CURVE_SECRETKEY: b"key"})
+    ZmqClientTransport.create(context, "tcp://127.0.0.1:5555", socket_options=more)
+
+
 def the_server_is_served(server: ZmqServerTransport) -> None:
     with server as same:
         serve(same, str.upper)
@@ -71,7 +87,13 @@ def an_endpoint_in_place_of_a_socket() -> None:
 
 
 def options_by_name(context: zmq.Context[zmq.Socket[bytes]]) -> None:
-    ZmqServerTransport.create(context, "tcp://127.0.0.1:*", socket_options={"LINGER": 0})  # type: ignore[arg-type]
+    ZmqServerTransport.create(context, "tcp://127.0.0.1:*", socket_options={"LINGER": 0})  # type: ignore[type-var]
+
+
+def an_option_with_a_value_of_the_wrong_type(context: zmq.Context[zmq.Socket[bytes]]) -> None:
+    ZmqServerTransport.create(context, "tcp://127.0.0.1:*", socket_options={zmq.LINGER: 0.5})  # type: ignore[dict-item]
+    ZmqServerTransport.create(context, "tcp://127.0.0.1:*", socket_options={zmq.LINGER: 1, zmq.SNDHWM: None})  # type: ignore[dict-item]
+    ZmqClientTransport.create(context, "tcp://127.0.0.1:5555", socket_options={zmq.CURVE_SERVERKEY: ["key"]})  # type: ignore[dict-item]
 
 
 def a_server_where_a_client_is_wanted(server: ZmqServerTransport) -> ClientTransport:

@@ -1,7 +1,7 @@
 """The client: one HTTP POST a message."""
 
 from types import TracebackType
-from typing import Literal, Self, Unpack, overload
+from typing import Literal, NoReturn, Self, Unpack, overload
 
 import requests
 
@@ -155,6 +155,9 @@ class HttpPostClientTransport:
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("an HttpPostClientTransport cannot be copied or pickled: make another one")
 
     def _explain(self, failure: Exception, call: _call.Call) -> TransportError:
         """Return what to raise for *failure*, which may be that itself."""

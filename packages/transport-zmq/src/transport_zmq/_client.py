@@ -1,7 +1,7 @@
 """The client side: REQ sockets, one for each call that is under way."""
 
 from types import TracebackType
-from typing import Any, Literal, Self, overload
+from typing import Any, Literal, NoReturn, Self, overload
 
 import zmq
 
@@ -12,6 +12,7 @@ from ._pool import OwnSockets, PassedSocket
 from ._sockets import (
     DEFAULT_MAX_MESSAGE_BYTES,
     LINGER,
+    OptionT,
     SocketOptions,
     check_size,
     check_socket,
@@ -65,7 +66,7 @@ class ZmqClientTransport:
         endpoint: str,
         timeout: float | None = None,
         *,
-        socket_options: SocketOptions | None = None,
+        socket_options: SocketOptions[OptionT] | None = None,
         max_message_bytes: int | None = DEFAULT_MAX_MESSAGE_BYTES,
     ) -> Self:
         """
@@ -86,8 +87,9 @@ class ZmqClientTransport:
         Raises:
             TypeError: an argument is of the wrong type.
             ValueError: the form of *endpoint*, an option or a value is not one that libzmq knows.
-            TransportConnectionError: *endpoint* can't be had.
+            TransportConnectionError: *endpoint* is unavailable.
             TransportClosedError: *zmq_context* was terminated.
+            TransportError: the process is out of file descriptors, or the context of sockets (ZMQ_MAX_SOCKETS).
         """
         timeout = check_timeout(timeout)
         defaults = {zmq.LINGER: 0, zmq.MAXMSGSIZE: check_size(max_message_bytes)}
@@ -177,3 +179,6 @@ class ZmqClientTransport:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a ZmqClientTransport cannot be copied or pickled: make another one")

@@ -17,6 +17,7 @@ from threading import get_ident
 import zmq
 
 from ._deadline import deadline, remaining
+from ._throttle import Throttle
 from ._turn import Turn
 from ._waiting import timed
 
@@ -45,6 +46,7 @@ class SharedRouter:
         self._turn = Turn(socket)
         self._outbox: deque[tuple[list[bytes], bytes]] = deque()
         self._receiver = 0  # the thread that is receiving
+        self._not_read = Throttle(_log)
         self._closing = False
         self._closed = False
         # Otherwise libzmq drops replies to clients that are gone, or don't read, without a word.
@@ -206,7 +208,7 @@ class SharedRouter:
                 send(frame, _MORE)
             send(data, _DONTWAIT)
         except zmq.Again:
-            _log.warning("dropped a reply: its client has not read the ones before it")
+            self._not_read.warn("dropped a reply: its client has not read the ones before it")
         except BaseException as exc:
             if isinstance(exc, zmq.ZMQError) and exc.errno == errno.EHOSTUNREACH:
                 _log.debug("dropped a reply: its client is gone")

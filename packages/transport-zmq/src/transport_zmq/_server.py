@@ -3,7 +3,7 @@
 import logging
 import math
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 import zmq
 
@@ -16,6 +16,7 @@ from ._router import RouterClosedError, SharedRouter
 from ._sockets import (
     DEFAULT_MAX_MESSAGE_BYTES,
     LINGER,
+    OptionT,
     SocketOptions,
     check_size,
     check_socket,
@@ -25,6 +26,7 @@ from ._sockets import (
     with_defaults,
 )
 from ._text import decode, encode
+from ._throttle import Throttle
 
 _log = logging.getLogger(__name__)
 
@@ -62,6 +64,7 @@ class ZmqServerTransport:
         self._life = Life(f"server at {self._endpoint}")
         max_bytes = int(socket.get(zmq.MAXMSGSIZE))
         self._max_bytes: float = math.inf if max_bytes < 0 else max_bytes
+        self._bad_envelopes, self._too_large, self._not_text = (Throttle(_log) for _ in range(3))
         self._router = SharedRouter(socket, owns=owns)
 
     @classmethod
@@ -71,7 +74,7 @@ class ZmqServerTransport:
         endpoint: str,
         *,
         bind: bool = True,
-        socket_options: SocketOptions | None = None,
+        socket_options: SocketOptions[OptionT] | None = None,
         max_message_bytes: int | None = DEFAULT_MAX_MESSAGE_BYTES,
     ) -> Self:
         """
@@ -92,8 +95,9 @@ class ZmqServerTransport:
         Raises:
             TypeError: an argument is of the wrong type.
             ValueError: the form of *endpoint*, an option or a value is not one that libzmq knows.
-            TransportConnectionError: *endpoint* can't be had, for example because its port is in use.
+            TransportConnectionError: *endpoint* is unavailable, for example because its port is in use.
             TransportClosedError: *zmq_context* was terminated.
+            TransportError: the process is out of file descriptors, or the context of sockets (ZMQ_MAX_SOCKETS).
         """
         options = with_defaults(socket_options, {zmq.LINGER: LINGER, zmq.MAXMSGSIZE: check_size(max_message_bytes)})
         socket = open_socket(zmq_context, zmq.ROUTER, endpoint, bind=bind, options=options)
@@ -115,7 +119,8 @@ class ZmqServerTransport:
         Wait up to *timeout* seconds for the next message; return its envelope and its text.
 
         ``None`` waits for ever, 0 takes only what has arrived already. What is not UTF-8, or too large,
-        or has no sane envelope is dropped with a warning in the log, and the wait goes on.
+        or has no sane envelope is dropped, and the wait goes on. The log has a warning for each of these reasons, at
+        most every 30 seconds.
 
         Raises:
             TransportTimeoutError: no message in time.
@@ -129,9 +134,11 @@ class ZmqServerTransport:
             while True:
                 envelope, frame = self._router.receive(end)
                 if not envelope:
-                    _log.warning("dropped a message whose envelope is too large")
+                    self._bad_envelopes.warn("dropped a message whose envelope is too large")
                 elif len(frame) > self._max_bytes:  # as inproc peers may send, for which libzmq has no bound
-                    _log.warning("dropped a message of %d bytes, expected at most %d", len(frame), self._max_bytes)
+                    self._too_large.warn(
+                        "dropped a message of %d bytes, expected at most %d", len(frame), self._max_bytes
+                    )
                 else:
                     context = OpenEnvelope()
                     context.server = self
@@ -139,7 +146,7 @@ class ZmqServerTransport:
                     try:
                         return context, decode(frame, "utf-8")
                     except UnicodeDecodeError as exc:
-                        _log.warning("dropped a message that is not UTF-8 at byte %d", exc.start)
+                        self._not_text.warn("dropped a message that is not UTF-8 at byte %d", exc.start)
         except zmq.Again as exc:
             raise TransportTimeoutError(f"no message at {self._endpoint} within {timeout} s") from exc
         except RouterClosedError:
@@ -152,8 +159,9 @@ class ZmqServerTransport:
         Answer the message that came with *context*, exactly once.
 
         Never waits: the reply is handed to libzmq, or to the thread that is inside it. A client that is
-        gone is no error (a line at DEBUG tells), nor is one that does not read (its reply is dropped, with
-        a warning, once ZMQ_SNDHWM replies wait for it). Whether the client took the reply is not known.
+        gone is no error (a line at DEBUG tells), nor is one that does not read (its reply is dropped, with a
+        warning at most every 30 seconds, once ZMQ_SNDHWM replies wait for it). Whether the
+        client took the reply is not known.
 
         Raises:
             TypeError: *reply* is not a ``str``. The context can still be answered.
@@ -200,6 +208,9 @@ class ZmqServerTransport:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a ZmqServerTransport cannot be copied or pickled: make another one")
 
     def _failed(self, exc: zmq.ZMQError) -> TransportError:
         error = translated(exc, f"serving at {self._endpoint}")

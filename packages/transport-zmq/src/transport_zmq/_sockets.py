@@ -1,16 +1,21 @@
 """Opening sockets, and checking those that a caller brings."""
 
 import errno
+import os
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import zmq
 
-from transport_base import TransportClosedError, TransportConnectionError, TransportError
+from transport_base import TransportClosedError, TransportError
 
-# A mapping is exact about its keys, and zmq's own names for options are of a type of their own.
-SocketOptions = Mapping[int, int | bytes | str] | Mapping[zmq.SocketOption, int | bytes | str]
+from ._endpoint import attach, check_endpoint
+
+# A mapping is exact about the type of its keys, and zmq's own names for options have a type of their own. A union of
+# the two mappings would do for a variable, but not for mypy when values of several types are written in the call.
+OptionT = TypeVar("OptionT", bound=int)
+SocketOptions = Mapping[OptionT, int | bytes | str]
 
 # What a peer may send in one message unless the caller says otherwise: a bound for memory, not a target.
 DEFAULT_MAX_MESSAGE_BYTES = 64 * 1024 * 1024
@@ -18,12 +23,9 @@ DEFAULT_MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 # How long libzmq may go on sending what was handed to it before close(), in milliseconds (ZMQ_LINGER).
 LINGER = 5_000
 
-_MALFORMED = {errno.EINVAL, errno.EPROTONOSUPPORT, errno.ENAMETOOLONG, zmq.ENOCOMPATPROTO}
-_HIGHEST_PORT = 65_535
-
 
 def with_defaults(
-    options: SocketOptions | None, defaults: Mapping[zmq.SocketOption, int | bytes | str]
+    options: SocketOptions[OptionT] | None, defaults: Mapping[zmq.SocketOption, int | bytes | str]
 ) -> dict[int, int | bytes | str]:
     """Return *options* and, where they say nothing, *defaults*; ``TypeError`` when they are no mapping."""
     if options is not None and not isinstance(options, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers need not be typed
@@ -66,17 +68,13 @@ def open_socket(
     Raises:
         TypeError: an argument is of the wrong type.
         ValueError: libzmq does not know an option, or its value, or the form of the endpoint.
-        TransportConnectionError: the endpoint can't be had, for example because its port is in use.
+        TransportConnectionError: the endpoint is unavailable, for example because its port is in use.
         TransportClosedError: *context* was terminated.
+        TransportError: a limit of the system, or of the context, is reached.
     """
     if not isinstance(context, zmq.Context) or _is_async(context, "Context"):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers need not be typed
         raise TypeError(f"zmq_context is of type {_type_name(context)}, expected zmq.Context or zmq.green.Context")
-    if not isinstance(endpoint, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers need not be typed
-        raise TypeError(f"endpoint is of type {_type_name(endpoint)}, expected str")
-    port = endpoint.rpartition(":")[2]
-    if endpoint.startswith("tcp:") and port.isdecimal() and int(port) > _HIGHEST_PORT:
-        # libzmq takes it modulo 65536.
-        raise ValueError(f"endpoint {endpoint!r} has port {port}, expected at most {_HIGHEST_PORT}")
+    check_endpoint(endpoint)
     if context.closed:
         raise TransportClosedError("zmq_context was terminated, expected one in use")
     try:
@@ -86,7 +84,10 @@ def open_socket(
     try:
         for option, value in options.items():
             _set_option(socket, option, value)
-        _attach(socket, endpoint, bind=bind)
+        attach(socket, endpoint, bind=bind)
+    except zmq.ZMQError as exc:
+        socket.close(0)
+        raise translated(exc, f"opening a socket for {endpoint}") from exc
     except BaseException:
         socket.close(0)
         raise
@@ -102,7 +103,24 @@ def translated(exc: zmq.ZMQError, doing: str) -> TransportError:
     """Return the error of ours for *exc*, which libzmq gave while *doing* something."""
     if exc.errno in {zmq.ETERM, zmq.ENOTSOCK}:
         return TransportClosedError(f"the socket or its zmq.Context was closed while {doing}")
+    if exc.errno in {errno.EMFILE, errno.ENFILE}:
+        return TransportError(f"out of {_what_ran_out()} while {doing}")
     return TransportError(f"libzmq failed while {doing}: {exc}")
+
+
+def _what_ran_out() -> str:
+    # libzmq has one error for both.
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY))
+    except OSError:
+        return (
+            "file descriptors, of which each socket takes one or more, expected a limit that suits the calls at once; "
+            "raise it with 'ulimit -n' or resource.setrlimit(resource.RLIMIT_NOFILE, …)"
+        )
+    return (
+        "sockets of the zmq.Context, of which each call at once takes one, expected ZMQ_MAX_SOCKETS (1023 by default) "
+        "to suit the calls at once; raise it with zmq_context.set(zmq.MAX_SOCKETS, …) before its first socket"
+    )
 
 
 def _set_option(socket: zmq.Socket[bytes], option: int, value: int | bytes | str) -> None:
@@ -119,26 +137,6 @@ def _set_option(socket: zmq.Socket[bytes], option: int, value: int | bytes | str
             f"socket option {_option_name(option)} was refused ({reason}), "
             "expected an option and a value that libzmq knows for this socket"
         ) from None
-
-
-def _attach(socket: zmq.Socket[bytes], endpoint: str, *, bind: bool) -> None:
-    try:
-        if bind:
-            socket.bind(endpoint)
-        else:
-            socket.connect(endpoint)
-    except zmq.ZMQError as exc:
-        if exc.errno in _MALFORMED:
-            raise ValueError(
-                f"endpoint {endpoint!r} is not understood by libzmq ({exc.strerror}), "
-                "expected one like 'tcp://127.0.0.1:5555', 'ipc:///path' or 'inproc://name'"
-            ) from exc
-        if exc.errno == zmq.ETERM:
-            raise translated(exc, "opening a socket") from exc
-        raise TransportConnectionError(
-            f"cannot {'bind' if bind else 'connect'} to {endpoint!r} ({exc.strerror}), "
-            f"expected {'a free local address' if bind else 'an address that exists'}"
-        ) from exc
 
 
 def _is_async(thing: object, name: str) -> bool:
