@@ -43,6 +43,7 @@ PARTS = (
     Part("integration", "hatch run tests:run integration-tests", after="browser"),
     Part("delivery", "hatch run delivery:run"),
     Part("pythons", "hatch run pythons"),
+    Part("free-threaded", "hatch run free-threaded"),
     Part("isolated", "hatch run isolated:run"),
 )
 

@@ -4,7 +4,8 @@ Run one script of hatch.toml on each of the Pythons that this machine has.
 Usage: each_python.py [--others] ENVIRONMENT:SCRIPT VERSION...
 
 Looks on PATH and among pyenv's versions, which are often not on PATH, and says which versions it did not
-find. --others leaves out the version that runs this, because the tests ran on it already.
+find; exit status 77 says that it found none. A version is like 3.13, or 3.13t for the free-threaded build. --others
+leaves out the version that runs this, because the tests ran on it already.
 """
 
 import argparse
@@ -15,6 +16,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+# What automake calls a skipped test.
+NONE_FOUND = 77
+
 
 def main() -> int:
     """Find the interpreters, run the script on each; return its exit status."""
@@ -24,16 +28,19 @@ def main() -> int:
     parser.add_argument("versions", nargs="+")
     arguments = parser.parse_args()
     found: dict[str, Path] = {}
+    missing: list[str] = []
     for version in arguments.versions:
         if arguments.others and version == f"{sys.version_info.major}.{sys.version_info.minor}":
             continue
         folder = next((folder for folder in _folders(version) if _has(folder, version)), None)
         if folder is None:
-            print(f"{arguments.script}: no Python {version} on this machine, left out", flush=True)
+            missing.append(version)
         else:
             found[version] = folder
+    if missing:
+        print(f"{arguments.script}: not on this machine, left out: Python {', '.join(missing)}", flush=True)
     if not found:
-        return 0
+        return NONE_FOUND
     hatch = shutil.which("hatch")
     if hatch is None:
         parser.error("hatch is not on PATH")
@@ -49,8 +56,9 @@ def _folders(version: str) -> Iterator[Path]:
     # Without PYENV_ROOT or a home, the folder of pyenv's shims still tells where it keeps its versions.
     roots = [Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")]
     roots += [folder.parent for folder in on_path if folder.name == "shims"]
+    number, threads = version.removesuffix("t"), version[len(version.removesuffix("t")) :]
     for root in roots:
-        yield from sorted(root.glob(f"versions/{version}.*/bin"), reverse=True)
+        yield from sorted(root.glob(f"versions/{number}.*[0-9]{threads}/bin"), reverse=True)
 
 
 def _has(folder: Path, version: str) -> bool:
@@ -58,8 +66,10 @@ def _has(folder: Path, version: str) -> bool:
     program = folder / f"python{version}"
     if not program.exists():
         return False
-    tried = subprocess.run([program, "-c", ""], capture_output=True, check=False)  # noqa: S603  # a Python on PATH
-    return tried.returncode == 0
+    # A free-threaded build may also be there under the name of the other.
+    code = "import sysconfig; raise SystemExit(bool(sysconfig.get_config_var('Py_GIL_DISABLED')))"
+    tried = subprocess.run([program, "-c", code], capture_output=True, check=False)  # noqa: S603  # a Python on PATH
+    return tried.returncode == version.endswith("t")
 
 
 if __name__ == "__main__":

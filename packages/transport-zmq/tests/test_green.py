@@ -5,6 +5,9 @@ import sys
 
 import pytest
 
+# It has no wheel for free-threaded Pythons.
+pytest.importorskip("gevent")
+
 # Each runs in a process of its own: a hub and patches are for good.
 CASES = {
     "calls run side by side and the hub turns meanwhile": """
