@@ -390,11 +390,11 @@ def server_that_answers(context: Context, replies: Iterator[list[bytes]]) -> Gen
 
         def answer() -> None:
             while True:
-                routing_id = router.recv_multipart()[0]
+                routing_id, number = router.recv_multipart()[:2]  # ZMQ_REQ_CORRELATE's, which comes back as it is
                 reply = next(replies, None)
                 if reply is None:
                     return
-                router.send_multipart([routing_id, *reply])
+                router.send_multipart([routing_id, number, *reply])
 
         running.start(answer)
         endpoint = router.get_string(zmq.LAST_ENDPOINT)

@@ -128,7 +128,7 @@ def test_a_signal_handler_that_raises_amid_a_reply_keeps_no_later_reply_back(
             peer.send_multipart([b"", b"x"])
         first, second = (server.receive_message(LIMIT)[0] for _ in range(2))
         with running(wait):
-            while hasattr(router._turn, "free"):  # pyright: ignore[reportPrivateUsage]
+            while not router._turn.taken:  # pyright: ignore[reportPrivateUsage]
                 threading.Event().wait(0.001)
             bell = router._bell  # pyright: ignore[reportPrivateUsage]
             router._bell = Raising()  # type: ignore[assignment]  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue]

@@ -3,7 +3,7 @@
 import zmq
 import zmq.green
 
-from transport_base import ClientTransport, OneWayClientTransport, ServerTransport, serve
+from transport_base import ClientTransport, DroppingServerTransport, OneWayClientTransport, ServerTransport, serve
 from transport_zmq import Envelope, ZmqClientTransport, ZmqServerTransport
 
 
@@ -43,6 +43,17 @@ def options_may_have_plain_numbers(context: zmq.Context[zmq.Socket[bytes]], more
     ZmqClientTransport.create(context, "tcp://127.0.0.1:5555", socket_options=more)
 
 
+def a_call_with_a_time_of_its_own(client: ZmqClientTransport) -> tuple[str, str]:
+    client.send_message("x", expect_reply=False, timeout=None)
+    return client.send_message("x", timeout=1.5), client.send_message("x", timeout=...)
+
+
+def a_message_may_be_dropped(server: ZmqServerTransport) -> DroppingServerTransport[Envelope]:
+    server.drop(server.receive_message()[0])
+    server.close(drain=5)
+    return server
+
+
 def the_server_is_served(server: ZmqServerTransport) -> None:
     with server as same:
         serve(same, str.upper)
@@ -76,6 +87,10 @@ def a_message_of_bytes(client: ZmqClientTransport) -> None:
 
 def a_reply_that_never_comes(client: ZmqClientTransport) -> str:
     return client.send_message("x", expect_reply=False)  # type: ignore[return-value]
+
+
+def a_time_that_is_no_number(client: ZmqClientTransport) -> None:
+    client.send_message("x", timeout="1")  # type: ignore[call-overload]
 
 
 def a_misspelt_option(context: zmq.Context[zmq.Socket[bytes]]) -> None:

@@ -71,7 +71,7 @@ class Exchange:
         # One-way messages in hand, and when each counts as forgotten. The oldest comes first.
         self._one_way: dict[Request, float] = {}
 
-    def start_anew_in_child(self) -> None:
+    def after_fork_in_child(self) -> None:
         """Forget what the parent process holds; called in a forked child, before any other code runs there."""
         self._set_up(self._queue_class())
         self._left_by_receivers = True

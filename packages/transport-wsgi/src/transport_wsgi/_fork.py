@@ -14,9 +14,9 @@ _log = logging.getLogger(__name__)
 
 
 class Forkable(Protocol):
-    """What has to start anew in a forked child."""
+    """What a fork leaves behind in the parent."""
 
-    def start_anew_in_child(self) -> None: ...
+    def after_fork_in_child(self) -> None: ...
 
 
 _watched: weakref.WeakSet[Forkable] = weakref.WeakSet()
@@ -24,7 +24,7 @@ _warned_in: list[int] = []
 
 
 def watch(forkable: Forkable) -> None:
-    """Have *forkable* start anew in every child that is forked from now on."""
+    """Tell *forkable* about every fork from now on, in the child."""
     _watched.add(forkable)
 
 
@@ -39,11 +39,11 @@ def warn_once() -> None:
         )
 
 
-def _start_anew() -> None:
+def _after_fork_in_child() -> None:
     # The only thread of the child is this one.
     for forkable in list(_watched):
-        forkable.start_anew_in_child()
+        forkable.after_fork_in_child()
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork either
-    os.register_at_fork(after_in_child=_start_anew)
+    os.register_at_fork(after_in_child=_after_fork_in_child)

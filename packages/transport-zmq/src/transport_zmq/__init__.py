@@ -11,4 +11,4 @@ from ._server import ZmqServerTransport
 
 __all__ = ["Envelope", "ZmqClientTransport", "ZmqServerTransport"]
 
-__version__ = "1.0.1"
+__version__ = "1.1.0"

@@ -1,109 +1,131 @@
-"""How a call of a client goes: out by a socket of its own, and back in time or not at all."""
+"""How a call of a client goes: out on a socket that is its own meanwhile, and back in time or not at all."""
 
 from collections.abc import Callable
 from functools import partial
+from threading import get_ident
 from typing import TypeVar
 
 import zmq
 
-from transport_base import TransportClosedError, TransportError, TransportProtocolError, TransportTimeoutError
+from transport_base import TransportClosedError, TransportProtocolError, TransportTimeoutError
 
 from ._deadline import deadline, next_wait, remaining
-from ._pool import Sockets
+from ._pool import ClientSocket, Pool
 from ._text import decode
 
 ResultT = TypeVar("ResultT")
 
 _DONTWAIT = int(zmq.DONTWAIT)  # a plain int is passed on faster than a flag
+_LEAVING = 1.0  # seconds: twice what a call takes to look up whether its client was closed
 
 # What a call that timed out lacked, and what is known of its message.
-_OUT_OF_TURN = ("turn on the socket to", "the message was not sent")
-_UNSENT = ("connection to", "the message was not sent")
-_UNANSWERED = ("reply from", "the server may have handled the message")
+_NO_TURN = ("timed out waiting to use the socket to", "the message was not sent")
+_UNSENT = ("no connection to", "the message was not sent")
+_UNANSWERED = ("no reply from", "the server may have handled the message")
 
 
 class Calls:
     """
-    The calls of one client to *endpoint*, each with *timeout* seconds in all.
+    The calls of one client to *endpoint*: requests on sockets of *requests*, one-way messages on those of *one_way*.
 
-    Requests go by the sockets of *requests*. One-way messages go by those of *one_way*, which are DEALER
-    sockets, or by *requests* when there are none.
+    A call owns its socket from :meth:`Pool.take` on; its deadline goes along with it. Nothing is read on the sockets
+    of one-way messages: they are REQ sockets with ZMQ_REQ_RELAXED, which discard whatever has arrived, inside libzmq
+    and in whole messages, as they send the next one.
     """
 
-    def __init__(self, endpoint: str, timeout: float | None, requests: Sockets, one_way: Sockets | None) -> None:
+    def __init__(self, endpoint: str, requests: Pool, one_way: Pool) -> None:
         self._endpoint = endpoint
-        self._timeout = timeout
-        self._first_wait = next_wait(timeout)
         self._requests = requests
         self._one_way = one_way
         self._closed = False
 
-    def request(self, data: bytes) -> str:
+    def request(self, data: bytes, timeout: float | None) -> str:
         """Send *data* and wait for the reply; return its text."""
-        end = deadline(self._timeout)
-        socket = self._requests.take(end)
-        if socket is None:
-            raise self._not_taken()
-        went_well = False
+        end = deadline(timeout)
+        pool = self._requests
+        socket = self._taken(pool, end, timeout)
+        turn = socket.turn
         try:
-            wait = self._first_wait
+            turn.holder = get_ident()
+            if self._closed or turn.closed:
+                raise self._closed_error()
+            socket.reusable = pool.reuses_failed
+            line = socket.timed
+            wait = next_wait(timeout)
             try:
-                socket.send_now(data, _DONTWAIT)
+                line.send_now(data, _DONTWAIT)
             except zmq.Again as exc:
-                self._again(partial(socket.send, data), exc, end, _UNSENT)
+                self._again(partial(line.send, data), exc, end, timeout, _UNSENT)
                 wait = next_wait(remaining(end))
             del data  # a large one, alive beside its reply, costs more in page faults than all else here
             try:
-                frame = socket.receive_within(wait)
+                frame = line.receive_within(wait)
             except zmq.Again as exc:
-                frame = self._again(socket.receive_within, exc, end, _UNANSWERED)
+                frame = self._again(line.receive_within, exc, end, timeout, _UNANSWERED)
             if frame.more:
                 raise TransportProtocolError(f"reply from {self._endpoint} has several frames, expected 1")
             reply = decode(frame, "utf-8")
-            went_well = True
+            socket.reusable = True
         except UnicodeDecodeError as exc:
             raise TransportProtocolError(
                 f"reply from {self._endpoint} has byte 0x{exc.object[exc.start]:02x} at {exc.start}, expected UTF-8"
             ) from exc
         finally:
-            self._requests.free = True  # not in a call, as which begins a signal handler may raise
-            self._requests.take_back(socket, went_well)
+            turn.holder = 0
+            turn.leave(None)
+            pool.give_back(socket)
         return reply
 
-    def tell(self, data: bytes) -> None:
+    def tell(self, data: bytes, timeout: float | None) -> None:
         """Send *data* and wait until it is on its way."""
-        end = deadline(self._timeout)
-        sockets = self._one_way or self._requests
-        socket = sockets.take(end)
-        if socket is None:
-            raise self._not_taken()
-
-        def send(wait: float) -> None:
-            if sockets is self._one_way:
-                socket.drop_received()
-                socket.send(b"", wait, zmq.SNDMORE)  # the delimiter, which REQ sockets send of themselves
-            socket.send(data, wait)
-
-        went_well = False
+        end = deadline(timeout)
+        pool = self._one_way
+        socket = self._taken(pool, end, timeout)
+        turn = socket.turn
         try:
+            turn.holder = get_ident()
+            if self._closed or turn.closed:
+                raise self._closed_error()
+            socket.reusable = pool.reuses_failed
+            send = partial(socket.timed.send, data)
             try:
-                send(self._first_wait)
+                send(next_wait(timeout))
             except zmq.Again as exc:
-                self._again(send, exc, end, _UNSENT)
-            went_well = True
+                self._again(send, exc, end, timeout, _UNSENT)
+            socket.reusable = True
         finally:
-            sockets.free = True
-            sockets.take_back(socket, went_well)
+            turn.holder = 0
+            turn.leave(None)
+            pool.give_back(socket)
 
-    def close(self) -> None:
-        """Close the sockets, and have calls under way end with ``TransportClosedError``."""
+    def close(self, *, wait: bool = True) -> None:
+        """
+        Close the sockets; have calls under way end with ``TransportClosedError``.
+
+        With *wait*, return when none of them is inside libzmq any more.
+        """
         self._closed = True
-        self._requests.close()
-        if self._one_way is not None:
-            self._one_way.close()
+        pools = {self._requests, self._one_way}
+        for pool in pools:
+            pool.close()
+        if wait:
+            end = deadline(_LEAVING)
+            for pool in pools:
+                pool.wait_until_closed(end)
+
+    def _taken(self, pool: Pool, end: float | None, timeout: float | None) -> ClientSocket:
+        try:
+            return pool.take(end)
+        except zmq.Again:
+            raise self._closed_error() if self._closed else self._late(timeout, *_NO_TURN) from None
 
     def _again(
-        self, step: Callable[[float], ResultT], reason: zmq.Again, end: float | None, lacking: tuple[str, str]
+        self,
+        step: Callable[[float], ResultT],
+        reason: zmq.Again,
+        end: float | None,
+        timeout: float | None,
+        lacking: tuple[str, str],
     ) -> ResultT:
         """Try *step* until *end*, after a first try that ended by *reason*; *lacking* is for the error then."""
         try:
@@ -112,7 +134,7 @@ class Calls:
                     raise self._closed_error() from reason
                 left = remaining(end)
                 if left == 0:
-                    raise self._late(*lacking) from reason
+                    raise self._late(timeout, *lacking) from reason
                 try:
                     return step(next_wait(left))
                 except zmq.Again as exc:
@@ -120,11 +142,8 @@ class Calls:
         finally:
             del reason  # whose traceback has this frame: the two would keep the client alive
 
-    def _not_taken(self) -> TransportError:
-        return self._closed_error() if self._closed else self._late(*_OUT_OF_TURN)
-
-    def _late(self, lacking: str, fate: str) -> TransportTimeoutError:
-        return TransportTimeoutError(f"no {lacking} {self._endpoint} within {self._timeout} s; {fate}")
+    def _late(self, timeout: float | None, lacking: str, fate: str) -> TransportTimeoutError:
+        return TransportTimeoutError(f"{lacking} {self._endpoint} within {timeout} s; {fate}")
 
     def _closed_error(self) -> TransportClosedError:
         return TransportClosedError(f"client of {self._endpoint} was closed during the call")

@@ -1,14 +1,16 @@
 """The client side: REQ sockets, one for each call that is under way."""
 
-from types import TracebackType
+from types import EllipsisType, TracebackType
 from typing import Any, Literal, NoReturn, Self, overload
 
 import zmq
 
+from transport_base import TransportClosedError
+
 from ._calls import Calls
 from ._deadline import check_timeout
 from ._life import Life
-from ._pool import OwnSockets, PassedSocket
+from ._pool import ClientSocket, Pool
 from ._sockets import (
     DEFAULT_MAX_MESSAGE_BYTES,
     LINGER,
@@ -31,6 +33,9 @@ class ZmqClientTransport:
     Every method may be called from any thread, and with green sockets from any greenlet, at any time.
     Calls of a client made by :meth:`create` run side by side, each on a socket of its own; calls of a
     client around a passed socket take turns.
+
+    A ``zmq.Context`` may be destroyed at any moment: calls of a client made by :meth:`create` then end with
+    ``TransportClosedError``. Of a passed socket that holds only once this transport was closed.
     """
 
     def __init__(self, socket: zmq.Socket[bytes], timeout: float | None = None) -> None:
@@ -44,20 +49,24 @@ class ZmqClientTransport:
 
         Args:
             socket: The socket.
-            timeout: Seconds for each whole call, waiting for its turn included. ``None`` waits for ever.
+            timeout: Seconds for each whole call, waiting for the socket included. ``None`` waits for ever.
 
         Raises:
-            TypeError: *socket* is no ``zmq.Socket`` or ``zmq.green.Socket``, or *timeout* is no number.
+            TypeError: *socket* is not a ``zmq.Socket`` or ``zmq.green.Socket``, or *timeout* is not a number.
             ValueError: *socket* is closed or not a REQ, or *timeout* is negative.
+            TransportError: the socket's ``zmq.Context`` was made before a fork.
         """
         timeout = check_timeout(timeout)
         try:
             check_socket(socket, zmq.REQ)
             endpoint = endpoint_of(socket)
-            sockets = PassedSocket(socket)
+            # A call that got no reply must not keep the next from sending, and a late reply is told by its number.
+            socket.set(zmq.REQ_RELAXED, 1)
+            socket.set(zmq.REQ_CORRELATE, 1)
+            pool = Pool(None, ClientSocket(socket))
         except zmq.ZMQError as exc:
             raise translated(exc, "setting up a client") from exc
-        self._set_up(endpoint, Calls(endpoint, timeout, sockets, None))
+        self._set_up(endpoint, timeout, pool, pool)
 
     @classmethod
     def create(
@@ -74,6 +83,12 @@ class ZmqClientTransport:
 
         The server need not be there yet: libzmq connects, and connects again, in the background.
 
+        Requests are numbered (ZMQ_REQ_CORRELATE), so that a reply that comes twice is never taken for a later
+        call's. The number is a frame of its own in front of the delimiter. REP servers, proxies and
+        ``ZmqServerTransport`` send it back as they do every frame of an envelope; a ROUTER server of one's own that
+        expects the delimiter right behind the routing id does not. For such a server, switch it off by
+        ``socket_options={zmq.REQ_CORRELATE: 0}``; then nothing tells a repeated reply from the next one.
+
         Args:
             zmq_context: A ``zmq.Context``, or a ``zmq.green.Context`` to send from greenlets.
             endpoint: Where the server is, such as ``tcp://127.0.0.1:5555`` or ``ipc:///path``.
@@ -86,87 +101,110 @@ class ZmqClientTransport:
 
         Raises:
             TypeError: an argument is of the wrong type.
-            ValueError: the form of *endpoint*, an option or a value is not one that libzmq knows.
+            ValueError: libzmq does not know the form of *endpoint*, an option or its value.
             TransportConnectionError: *endpoint* is unavailable.
             TransportClosedError: *zmq_context* was terminated.
-            TransportError: the process is out of file descriptors, or the context of sockets (ZMQ_MAX_SOCKETS).
+            TransportError: *zmq_context* was made before a fork, or a limit on sockets or files is reached.
         """
         timeout = check_timeout(timeout)
-        defaults = {zmq.LINGER: 0, zmq.MAXMSGSIZE: check_size(max_message_bytes)}
-        options = with_defaults(socket_options, defaults)
+        size = check_size(max_message_bytes)
+        options = with_defaults(socket_options, {zmq.LINGER: 0, zmq.MAXMSGSIZE: size, zmq.REQ_CORRELATE: 1})
         if zmq.ROUTING_ID in options:
             raise ValueError(
-                "socket option ROUTING_ID is given, expected none: several sockets can't have one routing id; "
+                "socket option ROUTING_ID is given, expected none: several sockets can't share a routing id; "
                 "pass a socket of your own for that"
             )
-
         # A one-way message is taken only by a connection that stands. Requests can do without ZMQ_IMMEDIATE, and must:
-        # with it, a reply is lost when the server closes the connection right behind it.
-        one_way_options = with_defaults(socket_options, {**defaults, zmq.IMMEDIATE: 1, zmq.LINGER: LINGER})
+        # with it, a reply is lost when the server closes the connection right behind it. Nor is a one-way message
+        # numbered: nothing is read where it leaves from.
+        one_way_options = with_defaults(
+            socket_options, {zmq.LINGER: LINGER, zmq.MAXMSGSIZE: size, zmq.IMMEDIATE: 1, zmq.REQ_RELAXED: 1}
+        )
 
-        def open_request() -> zmq.Socket[bytes]:
-            return open_socket(zmq_context, zmq.REQ, endpoint, bind=False, options=options)
+        def open_request() -> ClientSocket:
+            return ClientSocket(open_socket(zmq_context, zmq.REQ, endpoint, bind=False, options=options), linger=0)
 
-        def open_one_way() -> zmq.Socket[bytes]:
-            return open_socket(zmq_context, zmq.DEALER, endpoint, bind=False, options=one_way_options)
+        def open_one_way() -> ClientSocket:
+            return ClientSocket(open_socket(zmq_context, zmq.REQ, endpoint, bind=False, options=one_way_options))
 
-        requests = OwnSockets(open_request, linger=0)
-        requests.take_back(requests.take(None), went_well=True)  # shows what is wrong with the arguments here and now
+        requests = Pool(open_request)
+        requests.open_first()  # shows what is wrong with the arguments here and now
         transport = cls.__new__(cls)
-        one_way = OwnSockets(open_one_way, linger=None)
-        transport._set_up(endpoint, Calls(endpoint, timeout, requests, one_way))  # noqa: SLF001  # its own
+        transport._set_up(endpoint, timeout, requests, Pool(open_one_way))  # noqa: SLF001  # its own
         return transport
 
-    def _set_up(self, endpoint: str, calls: Calls) -> None:
+    def _set_up(self, endpoint: str, timeout: float | None, requests: Pool, one_way: Pool) -> None:
         self._endpoint = endpoint
-        self._calls = calls
+        self._timeout = timeout
+        self._calls = Calls(endpoint, requests, one_way)
         self._life = Life(f"client of {endpoint}")
 
     @overload
-    def send_message(self, message: str, *, expect_reply: Literal[True] = True) -> str: ...
+    def send_message(
+        self, message: str, *, expect_reply: Literal[True] = True, timeout: float | EllipsisType | None = ...
+    ) -> str: ...
 
     @overload
-    def send_message(self, message: str, *, expect_reply: Literal[False]) -> None: ...
+    def send_message(
+        self, message: str, *, expect_reply: Literal[False], timeout: float | EllipsisType | None = ...
+    ) -> None: ...
 
     @overload
-    def send_message(self, message: str, *, expect_reply: bool) -> str | None: ...
+    def send_message(
+        self, message: str, *, expect_reply: bool, timeout: float | EllipsisType | None = ...
+    ) -> str | None: ...
 
-    def send_message(self, message: str, *, expect_reply: bool = True) -> str | None:
+    def send_message(
+        self, message: str, *, expect_reply: bool = True, timeout: float | EllipsisType | None = ...
+    ) -> str | None:
         """
         Send *message* and wait for the reply; return its text.
 
         With ``expect_reply=False``, return ``None`` once libzmq has taken the message for a connection
         that stands: whether the server gets it is not known. :meth:`close` right after still sends it, for
-        up to ZMQ_LINGER. A reply to it is thrown away.
+        up to ZMQ_LINGER. A reply to it is discarded.
 
         The message is sent at most once. That of a call that failed is taken back where it has not left yet.
 
+        Args:
+            message: The message.
+            expect_reply: Whether to wait for the reply.
+            timeout: Seconds for this call, in place of the client's own timeout; ``None`` waits for ever.
+
         Raises:
-            TypeError: *message* is not a ``str``; nothing was sent.
-            ValueError: *message* has no UTF-8 form; nothing was sent.
+            TypeError: *message* is not a ``str``, or *timeout* is not a number; nothing was sent.
+            ValueError: *message* has no UTF-8 form, or *timeout* is negative; nothing was sent.
             TransportTimeoutError: no reply in time, from a server that may have handled the message, or is not
-                there at all: libzmq does not tell. For a one-way message, no connection in time; it was not sent.
+                there at all: libzmq does not say. For a one-way message, no connection in time; it was not sent.
             TransportProtocolError: the reply is not one frame of UTF-8. The server has handled the message.
             TransportClosedError: the client was closed, before the call or during it.
-            TransportError: this process is a fork of the one that made the client.
+            TransportError: this process is a fork of the one that made the client, or a limit on sockets or files
+                is reached; nothing was sent.
         """
         if self._life.over:
             raise self._life.error()
+        seconds = self._timeout if timeout is ... else check_timeout(timeout)
         try:
             # Encoded in the call, so that no name here keeps a large message alive until the reply is there.
             if expect_reply:
-                return self._calls.request(encode("message", message))
-            self._calls.tell(encode("message", message))
+                return self._calls.request(encode("message", message), seconds)
+            self._calls.tell(encode("message", message), seconds)
         except zmq.ZMQError as exc:
-            raise translated(exc, f"calling {self._endpoint}") from exc
+            error = translated(exc, f"calling {self._endpoint}")
+            if isinstance(error, TransportClosedError):
+                self._life.over = True
+                self._calls.close(wait=False)  # zmq.Context.term(), when it is that, waits until every socket is closed
+            raise error from exc
         return None
 
     def close(self) -> None:
         """
         Close the client and wake its calls under way, within 0.5 s; do nothing when it is closed.
 
-        Returns at once, from any thread. One-way messages are still sent, for up to ZMQ_LINGER. A socket
-        that a caller brought is set back and left open.
+        Returns when no thread is inside libzmq on a socket of this client any more (1 s at the very most, and a
+        signal handler does not wait for the call that it interrupts), so a passed socket, or the ``zmq.Context``,
+        may be closed right after. One-way messages are still sent, for up to ZMQ_LINGER. A socket that a caller
+        passed is set back and left open.
         """
         self._life.over = True
         if not self._life.forked:

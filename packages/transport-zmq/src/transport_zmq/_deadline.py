@@ -2,23 +2,33 @@
 
 from time import monotonic
 
-# Longer is for ever: 24 days, in milliseconds, is what fits into the C int that libzmq takes.
+# Longer means for ever: 24 days, in milliseconds, is what fits into the C int that libzmq takes.
 _LONGEST = (2**31 - 1) / 1000
 
-# The longest wait in one go, in seconds. A REQ socket hears nobody but its server, and a wake-up is lost when a signal
-# handler raises in the thread that was woken: so whoever waits looks up this often.
+# The longest wait in one go, in seconds. A REQ socket can only be woken by its server, and a wake-up is lost when a
+# signal handler raises in the thread that was woken: so whoever waits looks up this often.
 _SLICE = 0.5
 
 
 def check_timeout(timeout: float | None) -> float | None:
-    """Return *timeout*; ``TypeError`` or ``ValueError`` unless it is ``None`` or a number of seconds from 0 on."""
+    """Return *timeout*; ``TypeError`` or ``ValueError`` unless it is ``None`` or a number of seconds from 0 up."""
     if timeout is None:
         return None
-    if isinstance(timeout, bool) or not isinstance(timeout, int | float):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers need not be typed
-        raise TypeError(f"timeout is of type {type(timeout).__name__}, expected seconds as a float, or None")
-    if not timeout >= 0:  # catches what is not a number, too
-        raise ValueError(f"timeout is {timeout}, expected 0 or more seconds, or None")
-    return None if timeout > _LONGEST else timeout
+    return _checked("timeout", timeout, ", or None")
+
+
+def check_drain(drain: float) -> float | None:
+    """Return *drain*, or ``None`` for ever; ``TypeError`` or ``ValueError`` unless it is a number of seconds from 0."""
+    return _checked("drain", drain, "")
+
+
+def _checked(name: str, seconds: float, or_none: str) -> float | None:
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers need not be typed
+        wanted = f"a number of seconds{or_none.replace(',', '')}"
+        raise TypeError(f"{name} is of type {type(seconds).__name__}, expected {wanted}")
+    if not seconds >= 0:  # true for NaN as well
+        raise ValueError(f"{name} is {seconds}, expected 0 or more seconds{or_none}")
+    return None if seconds > _LONGEST else seconds
 
 
 def deadline(timeout: float | None) -> float | None:

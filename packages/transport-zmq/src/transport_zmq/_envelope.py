@@ -3,7 +3,7 @@
 
 class Envelope:
     """
-    The return address of one message, to be handed to ``send_reply`` of the server that gave it.
+    The return address of one message, to be handed back with ``send_reply`` or ``drop`` to the server that gave it.
 
     It stands for every frame that came before the message: the routing id of the connection, and what REQ
     sockets, correlation and proxies on the way have put in. Opaque; only a server makes one.
@@ -13,9 +13,9 @@ class Envelope:
 
 
 class OpenEnvelope(Envelope):
-    """The :class:`Envelope` as the server sees it: the thread that deletes ``frames`` may answer, and only one can."""
+    """The :class:`Envelope` as the server sees it: whoever takes the frames out of ``owed`` answers, and one can."""
 
-    __slots__ = ("frames", "server")
+    __slots__ = ("owed", "server")
 
     server: object
-    frames: list[bytes]
+    owed: list[list[bytes]]

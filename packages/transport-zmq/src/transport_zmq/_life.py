@@ -1,9 +1,8 @@
-"""How long a transport can be used: until it is closed, and in its own process: libzmq's sockets survive no fork."""
-
-import os
-import weakref
+"""How long a transport can be used: until it is closed, and in the process that made it."""
 
 from transport_base import TransportClosedError, TransportError
+
+from . import _fork
 
 
 class Life:
@@ -15,22 +14,14 @@ class Life:
         self._what = what
         self.forked = False
         self.over = False
-        _lives.add(self)
+        _fork.watch(self)
+
+    def after_fork_in_child(self) -> None:
+        """End it: libzmq's sockets do not survive a fork."""
+        self.forked = self.over = True
 
     def error(self) -> TransportError:
         """Return the error for a call made after the end."""
         if self.forked:
             return TransportError(f"{self._what} was made before a fork, expected one made in this process")
         return TransportClosedError(f"{self._what} was closed, expected an open one")
-
-
-_lives: weakref.WeakSet[Life] = weakref.WeakSet()
-
-
-def _end_all() -> None:
-    for life in _lives:
-        life.forked = life.over = True
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork either
-    os.register_at_fork(after_in_child=_end_all)

@@ -1,133 +1,104 @@
-"""Where a client's calls get their sockets from: each call has one to itself until it is over."""
+"""Where a client's calls get their sockets: each call has one to itself until it is over."""
 
-import weakref
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
 
 import zmq
 
+from ._own_socket import OwnSocket
 from ._turn import Turn
-from ._waiting import TimedSocket, timed
+from ._waiting import lock_for, timed
 
-_MOST_IDLE = 64  # sockets kept for the next calls; a burst of more calls at once opens more, and closes them after
-
-
-class Sockets(Protocol):
-    """Hands out sockets and takes them back."""
-
-    def take(self, end: float | None) -> TimedSocket | None:
-        """Return a socket that is ready to send; ``None`` when there is none until *end*, or the client was closed."""
-        ...
-
-    free: bool
-    """What a call sets to ``True`` when it needs its socket no more, before it hands that back."""
-
-    def take_back(self, socket: TimedSocket, went_well: bool) -> None:
-        """Take back a socket. When its call failed, its reply, should it come, must reach no later call."""
-        ...
-
-    def close(self) -> None:
-        """Close the idle sockets; one in use is closed as it comes back."""
-        ...
+_MOST_IDLE = 64  # sockets kept for the next calls; a burst of more calls at once opens more, and closes them afterwards
 
 
-class OwnSockets:
-    """As many sockets as there are calls at once, opened as needed and closed with *linger* milliseconds."""
+class ClientSocket:
+    """A socket of a client: what sends and receives, whose turn it is, and whether the next call may have it."""
 
-    def __init__(self, open_one: Callable[[], zmq.Socket[bytes]], linger: int | None) -> None:
+    __slots__ = ("reusable", "timed", "turn")
+
+    def __init__(self, socket: zmq.Socket[bytes], linger: int | None = None) -> None:
+        self.timed = timed(socket)
+        self.reusable = True
+        if isinstance(socket, OwnSocket):
+            self.turn = Turn(lambda: socket.close_in_turn(linger), lock_for(socket))
+            socket.closer = self.turn.close
+        else:
+            self.turn = Turn(self.timed.restore, lock_for(socket))
+
+
+class Pool:
+    """
+    The sockets of one client: as many as there are calls at once, or the one that a caller passed.
+
+    A call has entered the turn of the socket that it takes. It says whether a later call may have it: of one that
+    failed, a late reply may still come, so it is closed, unless it was passed, and then it tells late replies apart.
+    """
+
+    def __init__(self, open_one: Callable[[], ClientSocket] | None, passed: ClientSocket | None = None) -> None:
         self._open_one = open_one
-        self._linger = linger
-        self._idle: deque[TimedSocket] = deque()
-        # Weakly: a socket that a signal handler's exception has lost on its way is closed as it goes.
-        self._open: weakref.WeakSet[TimedSocket] = weakref.WeakSet()
-        self._closed = False
-        self.free = True  # nobody waits for a turn here
+        self._passed = passed
+        self.reuses_failed = passed is not None
+        # Only a hint at sockets that nobody uses: their turns are what counts.
+        self._idle: deque[ClientSocket] = deque()
+        self._open: dict[ClientSocket, None] = {} if passed is None else {passed: None}
+        self.closed = False
 
-    def take(self, end: float | None) -> TimedSocket:  # noqa: ARG002  # there always is one
-        """Return the socket used last, or a new one."""
-        try:
-            return self._idle.pop()
-        except IndexError:
-            socket = timed(self._open_one())
-            self._open.add(socket)
-            return socket
+    def open_first(self) -> None:
+        """Open a socket for the first call."""
+        self._idle.append(self._opened())
 
-    def take_back(self, socket: TimedSocket, went_well: bool) -> None:
-        """Keep *socket* for the next call, or close it."""
-        if not went_well or len(self._idle) >= _MOST_IDLE:
-            self._discard(socket)
-            return
-        self._idle.append(socket)
-        if self._closed:  # looked at last: close() may have emptied the pool in between
-            self.close()
-
-    def _discard(self, socket: TimedSocket) -> None:
-        self._open.discard(socket)
-        socket.socket.close(self._linger)
-
-    def close(self) -> None:
-        """Close the idle sockets, and those that greenlets wait for: zmq.Context.term() would not let them run."""
-        self._closed = True
-        for socket in list(self._open):
-            if socket.waits_outside:
-                self._discard(socket)
+    def take(self, end: float | None) -> ClientSocket:
+        """Return a socket whose turn is the caller's; raise ``zmq.Again`` when there is none until *end*."""
         while True:
             try:
-                self._discard(self._idle.pop())
+                socket = self._idle.pop()
             except IndexError:
-                return
+                socket = self._passed or self._unused() or self._opened()
+            if not socket.turn.enter():
+                if socket is self._passed:
+                    socket.turn.wait(end)
+            elif socket.reusable:
+                return socket
+            else:
+                socket.turn.leave(None)
+                self._discard(socket)
 
-
-class PassedSocket(Turn):
-    """The one REQ socket that a caller has brought: calls take turns."""
-
-    def __init__(self, socket: zmq.Socket[bytes]) -> None:
-        super().__init__(socket)
-        # A call that got no reply must not keep the next from sending, and its reply, when late, is told by its number.
-        socket.set(zmq.REQ_RELAXED, 1)
-        socket.set(zmq.REQ_CORRELATE, 1)
-        self._timed = timed(socket)
-        self._closed = False
-        self._restored = False
-
-    def take(self, end: float | None) -> TimedSocket | None:
-        """Return the socket when its turn has come."""
-        while True:
-            try:
-                del self.free
-                break
-            except AttributeError:
-                try:
-                    self.wait(end)
-                except zmq.Again:
-                    return None
-        if self._closed:
-            self.free = True
-            self.call_next()
-            return None
-        return self._timed
-
-    def take_back(self, socket: TimedSocket, went_well: bool) -> None:  # noqa: ARG002  # there is but one; REQ tells late replies
-        """Let the next call have its turn."""
-        if self._closed:
-            self._restore()
-        self.call_next()
+    def give_back(self, socket: ClientSocket) -> None:
+        """Keep *socket*, whose turn was left, for the next call, or close it."""
+        if self._passed is None:
+            if socket.reusable and not socket.turn.closing and len(self._idle) < _MOST_IDLE:
+                self._idle.append(socket)
+            else:
+                self._discard(socket)
+        if self.closed:  # looked at last: close() may have come in between
+            socket.turn.close()
+        socket.turn.call_next()
 
     def close(self) -> None:
-        """Set the socket back, now or as the call that uses it ends."""
-        self._closed = True
-        self._restore()
+        """Close the sockets, or set the passed one back, each as soon as no call uses it."""
+        self.closed = True
+        for socket in self._open.copy():
+            if socket.timed.waits_outside and self._passed is None:
+                # A greenlet that waits for it would not run before zmq.Context.term() has stopped the hub.
+                socket.turn.end_in_turn()
+            socket.turn.close()
 
-    def _restore(self) -> None:
-        try:
-            del self.free
-        except AttributeError:
-            return
-        try:
-            if not self._restored:
-                self._restored = True
-                self._timed.restore()
-        finally:
-            self.free = True
-            self.call_next()
+    def wait_until_closed(self, end: float | None) -> None:
+        """Wait until no thread is inside libzmq on any of the sockets, and until *end* at the longest."""
+        for socket in self._open.copy():
+            socket.turn.wait_until_closed(end)
+
+    def _opened(self) -> ClientSocket:
+        assert self._open_one is not None
+        socket = self._open_one()
+        self._open[socket] = None
+        return socket
+
+    def _unused(self) -> ClientSocket | None:
+        """Return a socket that a signal handler's exception has lost on its way, if there is one."""
+        return next((socket for socket in self._open.copy() if not socket.turn.taken), None)
+
+    def _discard(self, socket: ClientSocket) -> None:
+        self._open.pop(socket, None)
+        socket.turn.close()

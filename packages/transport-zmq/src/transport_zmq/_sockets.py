@@ -10,7 +10,9 @@ import zmq
 
 from transport_base import TransportClosedError, TransportError
 
+from . import _fork
 from ._endpoint import attach, check_endpoint
+from ._own_socket import OwnSocket, own_socket_class
 
 # A mapping is exact about the type of its keys, and zmq's own names for options have a type of their own. A union of
 # the two mappings would do for a variable, but not for mypy when values of several types are written in the call.
@@ -52,6 +54,7 @@ def check_socket(socket: zmq.Socket[bytes], wanted: zmq.SocketType) -> None:
         raise ValueError(f"socket is closed, expected an open {wanted.name} socket")
     if socket.type != wanted:
         raise ValueError(f"socket is of type {zmq.SocketType(int(socket.type)).name}, expected {wanted.name}")
+    _fork.check_context(socket.context)  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]  # pyzmq's
 
 
 def open_socket(
@@ -61,7 +64,7 @@ def open_socket(
     *,
     bind: bool,
     options: Mapping[int, int | bytes | str],
-) -> zmq.Socket[bytes]:
+) -> OwnSocket:
     """
     Return a new socket with *options* set, then bound or connected to *endpoint*.
 
@@ -70,15 +73,16 @@ def open_socket(
         ValueError: libzmq does not know an option, or its value, or the form of the endpoint.
         TransportConnectionError: the endpoint is unavailable, for example because its port is in use.
         TransportClosedError: *context* was terminated.
-        TransportError: a limit of the system, or of the context, is reached.
+        TransportError: *context* was made before a fork, or a limit of the system, or of the context, is reached.
     """
     if not isinstance(context, zmq.Context) or _is_async(context, "Context"):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers need not be typed
         raise TypeError(f"zmq_context is of type {_type_name(context)}, expected zmq.Context or zmq.green.Context")
     check_endpoint(endpoint)
+    _fork.check_context(context)
     if context.closed:
         raise TransportClosedError("zmq_context was terminated, expected one in use")
     try:
-        socket: zmq.Socket[bytes] = context.socket(socket_type)
+        socket: OwnSocket = context.socket(socket_type, socket_class=own_socket_class(context))
     except zmq.ZMQError as exc:
         raise translated(exc, "opening a socket") from exc
     try:

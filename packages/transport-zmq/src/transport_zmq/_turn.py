@@ -1,43 +1,91 @@
-"""Taking turns at what only one thread at a time may use."""
+"""
+Taking turns at a socket, which libzmq lets one thread at a time use.
+
+Every socket of this package has one :class:`Turn`, and nothing touches a socket but the thread that has entered its
+turn: the server's router, the calls of a client, and what ends the socket. So two threads never meet in libzmq.
+
+Ending a socket is up to whoever has the turn as well. :meth:`Turn.close` ends it at once when nobody has, and
+otherwise leaves a note, ``closing``, that the one who has reads on leaving. So ``close()``, from any thread, and
+``zmq.Context.destroy()``, which closes the sockets of its context from whichever thread calls it, wait for their turn
+like everybody else.
+
+What is atomic is in this module: the deletion of a list's only item, which one thread gets and which fails for all
+others, and the append that puts the item back. Each is one call into C: under the GIL nothing can come between, and
+free-threaded CPython holds the list's own lock. Signal handlers are why it is not a lock: a handler may raise right
+after a lock's ``acquire()``, and the lock stays taken. After the deletion, ``enter()`` calls nothing until its caller
+is in its ``try``, and ``leave`` is the append itself, so a handler runs before or after each, never with the turn lost.
+"""
 
 import contextlib
 from collections import deque
+from collections.abc import Callable
+from threading import get_ident
 
 import zmq
 
 from ._deadline import next_wait, remaining
-from ._waiting import Lock, lock_for
+from ._waiting import Lock
 
 
 class Turn:
     """
-    Whose turn it is at *socket*: that of the thread, or greenlet, that has deleted ``free``, until it sets it again.
+    Whose turn it is at one socket, which *end* ends; *new_lock* makes what the others wait on.
 
-    Deleting an attribute succeeds once, however many threads try, and takes a fraction of a lock's time. Nor can a
-    signal handler run between the deletion and the ``try`` that follows. One can run right after a lock's
-    acquire(); when it raises there, the lock stays taken.
+    Use it like this, with nothing in between::
 
-    Who sets ``free`` then looks at ``waiting``, and calls :meth:`call_next` unless it is empty.
+        if turn.enter():
+            try:
+                ...
+            finally:
+                turn.leave(None)
+                turn.after_leaving()
+
+    Who entered checks ``closed`` before using the socket, and may set ``holder``, so that ``close()`` in a signal
+    handler of the same thread does not wait for it.
     """
 
-    __slots__ = ("_socket", "free", "waiting")
+    __slots__ = ("_end", "_new_lock", "_tokens", "closed", "closing", "holder", "leave", "waiting")
 
-    def __init__(self, socket: zmq.Socket[bytes]) -> None:
-        self._socket = socket
+    def __init__(self, end: Callable[[], object], new_lock: Callable[[], Lock]) -> None:
+        self._end = end
+        self._new_lock = new_lock
+        self._tokens: list[None] = [None]
+        self.leave = self._tokens.append
         self.waiting: deque[Lock] = deque()
-        self.free = True
+        self.holder = 0
+        self.closing = False
+        self.closed = False
+
+    def enter(self) -> bool:
+        """Take the turn, unless somebody else has it; never waits."""
+        try:
+            del self._tokens[0]
+        except IndexError:
+            return False
+        return True
+
+    @property
+    def taken(self) -> bool:
+        """Whether somebody has the turn."""
+        return not self._tokens
+
+    def after_leaving(self) -> None:
+        """End the socket if it is to end, and wake the next who waits for the turn."""
+        if self.closing:
+            self.end_if_free()
+        self.call_next()
 
     def wait(self, end: float | None) -> None:
-        """Wait until it is worth trying again; raise ``zmq.Again`` when *end* has come."""
+        """Wait until it is worth trying to enter again; raise ``zmq.Again`` when *end* has come."""
         left = remaining(end)
         if left == 0:
             raise zmq.Again
-        called = lock_for(self._socket)
+        called = self._new_lock()
         called.acquire(False)
         self.waiting.append(called)
         try:
-            # It may have been set free before there was anybody in the queue to wake.
-            if not hasattr(self, "free"):
+            # The turn may have been left before there was anybody in the queue to wake.
+            if not self._tokens:
                 # In slices: a signal handler may raise in the thread that was woken, which then wakes nobody else.
                 called.acquire(True, next_wait(left))
         finally:
@@ -45,6 +93,41 @@ class Turn:
                 self.waiting.remove(called)
 
     def call_next(self) -> None:
-        """Wake the first in the queue, if there is one, to try again."""
+        """Wake the first who waits, if anybody does, to try again."""
         with contextlib.suppress(IndexError):
             self.waiting.popleft().release()
+
+    def close(self) -> None:
+        """End the socket, now or as whoever has the turn leaves; never waits."""
+        self.closing = True
+        self.end_if_free()
+
+    def end_if_free(self) -> None:
+        """End the socket, which is to end, unless somebody has the turn."""
+        if not self.enter():
+            return
+        try:
+            self.end_in_turn()
+        finally:
+            self.leave(None)
+            self.call_next()
+
+    def end_in_turn(self) -> None:
+        """End the socket; only for who has the turn."""
+        if not self.closed:
+            self.closed = True
+            self._end()
+
+    def wait_until_closed(self, end: float | None) -> None:
+        """
+        Wait until the socket has ended, and until *end* at the longest.
+
+        Not where this very thread has the turn: a signal handler has interrupted it, or another greenlet has it.
+        """
+        with contextlib.suppress(zmq.Again):
+            while self.taken or not self.closed:
+                if self.holder == get_ident():
+                    return
+                self.wait(end)
+                if self.closing:
+                    self.end_if_free()

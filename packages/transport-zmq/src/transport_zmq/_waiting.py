@@ -29,7 +29,7 @@ class Lock(Protocol):
 
 class TimedSocket:
     """
-    A socket that one thread at a time uses, whose waits end in time with ``zmq.Again``.
+    A socket whose waits end in time with ``zmq.Again``; for who has the turn alone.
 
     ``receive`` takes what ``recv`` takes and waits for up to ``limit`` seconds (``None``: for ever), which
     :meth:`set_limit` sets.
@@ -69,13 +69,8 @@ class TimedSocket:
             self._send_timeout = timeout
         self.socket.send(data, flags)
 
-    def drop_received(self) -> None:
-        """Throw away what has arrived."""
-        while int(self.socket.get(zmq.EVENTS)) & zmq.POLLIN:
-            self.socket.recv(zmq.DONTWAIT, copy=False)
-
     def drop_rest(self) -> None:
-        """Throw away what is left of a message whose reading was broken off: it must not pass for the next one."""
+        """Discard what is left of a message whose reading was broken off: it must not pass for the next one."""
         with contextlib.suppress(zmq.ZMQError):
             while self.socket.get(zmq.RCVMORE):
                 self.socket.recv(zmq.DONTWAIT)
@@ -135,30 +130,32 @@ class GreenTimedSocket(TimedSocket):
 
 
 def _plain_send(socket: zmq.Socket[bytes]) -> Callable[[bytes, int], object]:
-    """Return ``socket.send``, past the layer of pyzmq that is for arguments not used here where there is just that."""
-    return super(zmq.Socket, socket).send if type(socket) is zmq.Socket else socket.send
+    """Return ``socket.send`` without pyzmq's layer for arguments that are not used here: 0.3 us a frame."""
+    overridden = type(socket).send is not zmq.Socket.send  # pyright: ignore[reportUnknownMemberType]  # pyzmq's
+    return socket.send if overridden else super(zmq.Socket, socket).send
 
 
 def timed(socket: zmq.Socket[bytes]) -> TimedSocket:
     """Return *socket* with waits of the kind that suits it."""
-    return GreenTimedSocket(socket) if _is_green(socket) else TimedSocket(socket)
+    return GreenTimedSocket(socket) if is_green(socket) else TimedSocket(socket)
 
 
-def lock_for(socket: zmq.Socket[bytes]) -> Lock:
-    """Return a new lock for those who wait for *socket*: threads, or greenlets."""
-    if not _is_green(socket):
-        return threading.Lock()
+def lock_for(socket: zmq.Socket[bytes]) -> Callable[[], Lock]:
+    """Return what makes locks for those who wait for *socket*: threads, or greenlets."""
+    if not is_green(socket):
+        return threading.Lock
     from gevent.lock import Semaphore  # noqa: PLC0415  # only green sockets need gevent
 
-    return Semaphore()
+    return Semaphore
+
+
+def is_green(thing: zmq.Socket[bytes] | zmq.Context[Any]) -> bool:
+    """Return whether *thing* is a socket, or a context, of ``zmq.green``."""
+    # Whoever made one has imported zmq.green; importing it here would load gevent for everyone.
+    green = sys.modules.get("zmq.green")
+    return green is not None and isinstance(thing, (green.Socket, green.Context))
 
 
 def _milliseconds(seconds: float | None) -> int:
     # Rounded up, so that a short wait is not a wait for nothing.
     return -1 if seconds is None else math.ceil(seconds * _MILLISECONDS)
-
-
-def _is_green(socket: zmq.Socket[bytes]) -> bool:
-    # Who made a green socket has imported zmq.green; importing it here would bring gevent to everyone.
-    green = sys.modules.get("zmq.green")
-    return green is not None and isinstance(socket, green.Socket)
