@@ -1,16 +1,20 @@
 """
-Every code block of every README does what it says.
+Every code block of every README, and of every page of the site, does what it says.
 
 - ``python`` blocks run as they are, each in a process of its own, with warnings as errors. A comment behind a
   ``print(…)`` tells what it prints, so that line has to come out.
 - A ``python`` block that begins with a comment such as ``# service.py`` is a file of that name for the console as well.
-- ``console`` blocks are one session for each README, in the order of the page. Each line that starts with ``$`` is run
+- A ``python`` block that is such a file and has a ``main`` is imported here, and run where a console block starts it.
+- A ``literalinclude`` is a file for the console, too. (The program itself is typed: the packages' examples are.)
+- ``console`` blocks are one session for each page, in the order of the page. Each line that starts with ``$`` is run
   by the shell; lines below it are what it prints. Servers go on in the background until another one takes the same
   port, or the session ends. Fixed port numbers are replaced by free ones, the same one everywhere in the session.
 - A page about the client alone sends to a server that the reader has; here that is an echo server of transport-wsgi.
 - What would install something is checked without doing so: ``pip install`` has to name a distribution of this
   repository, and ``pip install hatch && hatch run …`` a script of hatch.toml, the test command being what .ci/run runs.
 - The ``console`` block under "Vendoring" needs wheels and is run by delivery/test_vendoring.py, which builds them.
+- ``toml`` is parsed. On the site's pages there may also be figures (``text``), JavaScript and nginx's configuration,
+  which nothing here runs.
 - A block of another language fails its test: there is nothing here that would run it.
 """
 
@@ -23,7 +27,7 @@ import sys
 import time
 import tomllib
 from collections.abc import Generator, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,6 +36,9 @@ import pytest
 ROOT = Path(__file__).parents[1]
 DEADLINE = 60
 READMES = [ROOT / "README.md", *sorted(ROOT.glob("packages/*/README.md"))]
+PAGES = [*READMES, *sorted(ROOT.glob("packages/*/docs/*.md")), ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md"]
+# What the pages of the site may have beyond that. What is in braces is for the site's generator.
+FURTHER_LANGUAGES = {"js", "nginx", "text", "toml", "{eval-rst}", "{literalinclude}"}
 DISTRIBUTIONS = sorted(folder.name for folder in ROOT.glob("packages/*"))
 
 
@@ -43,14 +50,18 @@ class Block(NamedTuple):
     code: str
 
     def __str__(self) -> str:
-        return f"{self.readme.parent.name}-line-{self.line}"
+        return f"{name_of(self.readme)}-line-{self.line}"
+
+
+def name_of(page: Path) -> str:
+    return page.parent.name if page in READMES else f"{page.parents[1].name}-{page.stem}"
 
 
 def blocks(*readmes: Path) -> Iterator[Block]:
     for readme in readmes:
         section, language, start, code = "", None, 0, list[str]()
         for number, line in enumerate(readme.read_text(encoding="utf-8").splitlines(), 1):
-            fence = re.fullmatch(r"\s*(```+|~~~+)\s*(\S*).*", line)
+            fence = re.fullmatch(r"\s*(```+|~~~+)\s*(.*)", line)
             if fence is None:
                 code.append(line)
                 if language is None and line.startswith("#"):
@@ -63,7 +74,7 @@ def blocks(*readmes: Path) -> Iterator[Block]:
         assert language is None, f"{readme}: the block at line {start} has no end"
 
 
-BLOCKS = list(blocks(*READMES))
+BLOCKS = list(blocks(*PAGES))
 
 
 def environment() -> dict[str, str]:
@@ -72,18 +83,39 @@ def environment() -> dict[str, str]:
 
 
 def test_every_distribution_has_a_readme_with_an_example() -> None:
-    with_example = {block.readme for block in BLOCKS if block.language == "python"}
+    with_example = {block.readme for block in blocks(*READMES) if block.language == "python"}
     assert with_example == {ROOT / "README.md"} | {ROOT / "packages" / name / "README.md" for name in DISTRIBUTIONS}
 
 
 def test_every_block_is_of_a_language_that_is_run_here() -> None:
-    assert [str(block) for block in BLOCKS if block.language not in {"python", "console"}] == []
+    readmes = [block for block in BLOCKS if block.readme in READMES and block.language in FURTHER_LANGUAGES]
+    unknown = [block for block in BLOCKS if block.language.split()[0] not in {"python", "console", *FURTHER_LANGUAGES}]
+    assert [str(block) for block in readmes + unknown] == []
+
+
+@pytest.mark.parametrize("block", [block for block in BLOCKS if block.language == "toml"], ids=str)
+def test_toml_block_is_toml(block: Block) -> None:
+    assert tomllib.loads(block.code) != {}
+
+
+def files(page: Path) -> Iterator[tuple[str, str]]:
+    """Yield the name and the text of each file that a page shows."""
+    for block in blocks(page):
+        if block.language == "python" and (named := re.match(r"# (\w+\.py)\n", block.code)):
+            yield named[1], block.code
+        elif block.language.startswith("{literalinclude}"):
+            shown = page.parent / block.language.split()[1]
+            yield shown.name, shown.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("block", [block for block in BLOCKS if block.language == "python"], ids=str)
 def test_python_block_runs_and_prints_what_it_says(block: Block, tmp_path: Path) -> None:
+    code = block.code
+    if (named := re.match(r"# (\w+)\.py\n", code)) and 'if __name__ == "__main__":' in code:
+        (tmp_path / f"{named[1]}.py").write_text(code)
+        code = f"import {named[1]}"
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", block.code],
+        [sys.executable, "-W", "error", "-c", code],
         cwd=tmp_path,
         env=environment(),
         stdin=subprocess.DEVNULL,
@@ -109,7 +141,7 @@ class Step(NamedTuple):
 def steps(readme: Path) -> Iterator[Step]:
     """Yield each command of a README's console blocks, and what it is said to print."""
     for block in blocks(readme):
-        if block.language == "console" and block.section != "Vendoring":
+        if block.language == "console" and block.section != "Vendoring" and readme.stem != "vendoring":
             first, *parts = re.split(r"^\$ ", block.code, flags=re.MULTILINE)
             assert first == "", f"{block}: does not begin with a command"
             for part in parts:
@@ -117,13 +149,19 @@ def steps(readme: Path) -> Iterator[Step]:
                 yield Step(command, output)
 
 
-SETUP = re.compile(r"pip install hatch && hatch run (?P<script>\w+)( FILE)?")
-INSTALL = re.compile(r"pip install (?P<names>[\w -]+)")
+SETUP = re.compile(r"(pip install hatch && )?hatch run (?P<script>[\w:]+)( .+)?")
+INSTALL = re.compile(r"pip install (?P<names>[\w ./-]+)")
 # What runs until it is told to end, and says, or is asked, where it listens.
 ECHO = re.compile(r"python -m \w+ echo .*?(?P<port>\d+)")
 WEB_SERVER = re.compile(r"(waitress-serve|gunicorn) .*?(?P<port>\d+) .*")
-HTTP_SEND = re.compile(r"python -m transport_http send http://127\.0\.0\.1:(?P<port>\d+)/ .*")
-PORT = re.compile(r"(?<=127\.0\.0\.1:)[1-9]\d+|(?<=localhost:)[1-9]\d+|(?<=--port )[1-9]\d+")
+# A file of the page: what takes no argument is a server.
+PROGRAM = re.compile(r"python (?P<port>\w+)\.py")
+HTTP_SEND = re.compile(r"(python -m transport_http send|curl) .*http://127\.0\.0\.1:(?P<port>\d+)/.*")
+PORT = re.compile(
+    r"""(?<=127\.0\.0\.1:)[1-9]\d+|(?<=localhost:)[1-9]\d+|(?<=--port )[1-9]\d+|(?<="127\.0\.0\.1", )[1-9]\d+"""
+)
+# What the tutorials need beside the packages.
+OTHERS = {"cheroot"}
 
 
 def free_port() -> str:
@@ -132,16 +170,15 @@ def free_port() -> str:
         return str(unused.getsockname()[1])
 
 
-@pytest.mark.parametrize("readme", READMES, ids=lambda readme: readme.parent.name)
+@pytest.mark.parametrize("readme", [page for page in PAGES if any(steps(page))], ids=name_of)
 def test_console_session_runs_and_prints_what_it_says(readme: Path, tmp_path: Path) -> None:
     ports: dict[str, str] = {}
 
     def with_free_ports(text: str) -> str:
         return PORT.sub(lambda found: ports.setdefault(found[0], free_port()), text)
 
-    for block in blocks(readme):
-        if block.language == "python" and (named := re.match(r"# (\w+\.py)\n", block.code)):
-            (tmp_path / named[1]).write_text(block.code)
+    for name, text in files(readme):
+        (tmp_path / name).write_text(with_free_ports(text))
 
     with ExitStack() as session:
         servers: dict[str, ExitStack] = {}
@@ -150,18 +187,16 @@ def test_console_session_runs_and_prints_what_it_says(readme: Path, tmp_path: Pa
             if setup := SETUP.fullmatch(command):
                 assert setup["script"] in hatch_scripts()
             elif install := INSTALL.fullmatch(command):
-                assert set(install["names"].split()) <= set(DISTRIBUTIONS)
-            elif server := ECHO.fullmatch(command) or WEB_SERVER.fullmatch(command):
+                names = {name.removeprefix("./packages/") for name in install["names"].split()}
+                assert names <= {*DISTRIBUTIONS, *OTHERS}
+            elif server := ECHO.fullmatch(command) or WEB_SERVER.fullmatch(command) or PROGRAM.fullmatch(command):
                 port = server["port"]
                 servers.setdefault(port, session.enter_context(ExitStack())).close()
-                if server.re is ECHO:
-                    started = servers[port].enter_context(echo_server(command, tmp_path))
-                    assert output in {"", started}, command
-                else:
-                    servers[port].enter_context(web_server(command, int(port), tmp_path))
-                    assert output == "", command
+                printed = servers[port].enter_context(start(server, tmp_path))
+                assert output in {"", printed}, command
             else:
-                if (sent := HTTP_SEND.fullmatch(command)) and (port := sent["port"]) not in servers:
+                sent = HTTP_SEND.fullmatch(command)
+                if sent and not servers.keys() & {port := sent["port"], "server"}:
                     servers[port] = session.enter_context(ExitStack())
                     servers[port].enter_context(echo_server(f"python -m transport_wsgi echo --port {port}", tmp_path))
                 done = subprocess.run(
@@ -178,6 +213,20 @@ def test_console_session_runs_and_prints_what_it_says(readme: Path, tmp_path: Pa
                 assert output.rstrip("\n") in {"", done.stdout.rstrip("\n")}, command
 
 
+def start(command: re.Match[str], folder: Path) -> AbstractContextManager[str]:
+    """Run a command that goes on until it is told to end; give its first line, if it is one that prints any."""
+    if command.re is WEB_SERVER:
+        return web_server(command[0], int(command["port"]), folder)
+    return echo_server(command[0], folder) if command.re is ECHO else program(command[0], folder)
+
+
+@contextmanager
+def program(command: str, folder: Path) -> Generator[str]:
+    with running(command, folder, subprocess.PIPE) as process:
+        assert process.stdout is not None
+        yield process.stdout.readline() if command == "python server.py" else ""
+
+
 @contextmanager
 def echo_server(command: str, folder: Path) -> Generator[str]:
     """Run an ``echo`` command; yield the first line that it prints, and see that SIGTERM ends it cleanly."""
@@ -188,7 +237,7 @@ def echo_server(command: str, folder: Path) -> Generator[str]:
 
 
 @contextmanager
-def web_server(command: str, port: int, folder: Path) -> Generator[None]:
+def web_server(command: str, port: int, folder: Path) -> Generator[str]:
     """Run a web server's command, until SIGTERM; it is there once its port takes connections."""
     with running(command, folder, subprocess.DEVNULL) as process:
         deadline = time.monotonic() + DEADLINE
@@ -198,7 +247,7 @@ def web_server(command: str, port: int, folder: Path) -> Generator[None]:
             with suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port), DEADLINE):
                 break
             time.sleep(0.05)
-        yield
+        yield ""
 
 
 @contextmanager
@@ -214,7 +263,9 @@ def running(command: str, folder: Path, output: int) -> Generator["subprocess.Po
 
 
 def hatch_scripts() -> set[str]:
-    return set(tomllib.loads((ROOT / "hatch.toml").read_text())["envs"]["default"]["scripts"])
+    environments = tomllib.loads((ROOT / "hatch.toml").read_text())["envs"]
+    named = {f"{name}:{script}" for name, table in environments.items() for script in table.get("scripts", {})}
+    return named | set(environments["default"]["scripts"])
 
 
 def test_ci_runs_the_test_command_of_the_readme() -> None:
