@@ -39,7 +39,6 @@ myst_enable_extensions = ["attrs_inline", "colon_fence"]
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 autodoc_class_signature = "separated"
-autodoc_preserve_defaults = True
 python_use_unqualified_type_names = True
 maximum_signature_line_length = 88
 add_module_names = False

@@ -27,7 +27,7 @@ def main() -> None:
         serving.start()
         print(f"serving at {server.endpoint}", flush=True)
         stop.wait()
-        server.close()
+        server.close(drain=5)
         serving.join()
     print("stopped", flush=True)
 
