@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from processes import python
 from raw_peers import GREETING, frame, read_frame, ready, shake_hands
-from resources import held, open_files, resident_bytes
+from resources import PATIENCE, held, open_files, resident_bytes
 from tasks import DEADLINE, tasks
 
 from transport_base import TransportProtocolError, TransportTimeoutError, serve
@@ -45,7 +45,7 @@ def server(context: Context) -> Iterator[ZmqServerTransport]:
     """Yield a server that echoes, and has a good client to serve all the while."""
     with (
         ZmqServerTransport.create(context, "tcp://127.0.0.1:*", max_message_bytes=MAX_MESSAGE_BYTES) as server,
-        ZmqClientTransport.create(context, server.endpoint, DEADLINE) as good,
+        ZmqClientTransport.create(context, server.endpoint, PATIENCE) as good,
         tasks(server.close) as running,
     ):
         serving = running.start(serve, server, str)

@@ -61,6 +61,7 @@ def test_a_waiting_request_keeps_no_message_alive(ask: Ask) -> None:
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(ask, transport, b"x" * 1_000_000)
         context, message = transport.receive_message(timeout=10)
-        assert sys.getrefcount(message) == 2  # this function's, and the argument
+        # This function's, and the argument, which Python 3.14 borrows.
+        assert sys.getrefcount(message) <= 2
         transport.send_reply(context, "done")
         assert answer.result(10)[2] == b"done"
