@@ -68,6 +68,10 @@ class Load:
         for thread in self._threads:
             thread.start()
 
+    def failed(self) -> int:
+        """Return how many calls were not answered."""
+        return self.outcomes["unclear"] + self.outcomes["refused"]
+
     def lost(self, handled: list[str]) -> set[str]:
         """Return the messages that were handled and whose replies did not arrive."""
         return set(self.unclear) & set(handled)

@@ -74,10 +74,18 @@ class Program:
         except subprocess.TimeoutExpired:
             raise AssertionError(f"still running: {self.output()}") from None
 
-    def end(self) -> None:
+    def kill(self) -> None:
+        """Kill it and what it has started, and wait until it is gone."""
         with suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
         self._popen.wait(DEADLINE)
+
+    def end(self) -> None:
+        # By itself, if it will: several keep semaphores and sockets outside their processes.
+        self._popen.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            self._popen.wait(2)
+        self.kill()
         self._output.close()
 
 

@@ -37,7 +37,7 @@ class WebServer:
     chunked: bool = True
 
 
-def _module(*arguments: str) -> Command:
+def module(*arguments: str) -> Command:
     return lambda port, _: [sys.executable, "-m", *(argument.replace("PORT", str(port)) for argument in arguments)]
 
 
@@ -46,11 +46,11 @@ def _example(name: str) -> Command:
 
 
 def gunicorn(worker: str, *options: str, app: str = "service:app") -> Command:
-    return _module("gunicorn", "--bind", "127.0.0.1:PORT", "--workers", "2", "--worker-class", worker, *options, app)
+    return module("gunicorn", "--bind", "127.0.0.1:PORT", "--workers", "2", "--worker-class", worker, *options, app)
 
 
 def uvicorn(app: str) -> Command:
-    return _module("uvicorn", "--port", "PORT", "--log-level", "warning", app)
+    return module("uvicorn", "--port", "PORT", "--log-level", "warning", app)
 
 
 def _uwsgi(port: int, _: Path) -> list[str]:
@@ -96,10 +96,19 @@ WSGIScriptAlias / {script}
     Require all granted
 </Directory>
 """)
-    # As root it would run the service as somebody else, who can't read what root has installed.
+    return [*as_somebody(), "/usr/sbin/apache2", "-f", f"{folder}/apache.conf", "-DFOREGROUND"]
+
+
+def as_somebody() -> list[str]:
+    """
+    Return what to put before a command that starts Apache or squid.
+
+    They refuse to run as root, and whoever they turn into can't read what root has installed: here they can.
+    """
+    if os.getuid() != 0:
+        return []
     somebody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
-    somebody += ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
-    return [*(somebody if os.getuid() == 0 else []), "/usr/sbin/apache2", "-f", f"{folder}/apache.conf", "-DFOREGROUND"]
+    return [*somebody, "--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
 
 
 WEB_SERVERS: dict[str, WebServer] = {
@@ -108,7 +117,7 @@ WEB_SERVERS: dict[str, WebServer] = {
     "gunicorn-gevent": WebServer(gunicorn("gevent", app="service_gevent:app"), ("gunicorn", "gevent"), processes=2),
     "uwsgi": WebServer(_uwsgi, ("uwsgi",), processes=2, chunked=False),
     "granian": WebServer(
-        _module(
+        module(
             "granian",
             "--interface",
             "wsgi",
@@ -132,7 +141,7 @@ WEB_SERVERS: dict[str, WebServer] = {
     "gevent.pywsgi": WebServer(_example("gevent_server"), ("gevent",)),
     "uvicorn": WebServer(uvicorn("service_asgi:app"), ("uvicorn", "a2wsgi"), chunked=False),
     "hypercorn": WebServer(
-        _module("hypercorn", "--bind", "127.0.0.1:PORT", "service_asgi:app"), ("hypercorn", "a2wsgi"), chunked=False
+        module("hypercorn", "--bind", "127.0.0.1:PORT", "service_asgi:app"), ("hypercorn", "a2wsgi"), chunked=False
     ),
     "mod_wsgi": WebServer(_mod_wsgi, ("mod_wsgi", "apache"), processes=2, stop=signal.SIGWINCH),
 }
