@@ -31,6 +31,8 @@ class WebServer:
     peers: tuple[str, ...]
     # What has it finish and end.
     stop: signal.Signals = signal.SIGTERM
+    # Whether it always sends the replies that it has by then.
+    graceful: bool = True
     # How many processes receive messages.
     processes: int = 1
     # Whether it hands chunked bodies over, as WSGI leaves to each server.
@@ -141,7 +143,10 @@ WEB_SERVERS: dict[str, WebServer] = {
     "gevent.pywsgi": WebServer(_example("gevent_server"), ("gevent",)),
     "uvicorn": WebServer(uvicorn("service_asgi:app"), ("uvicorn", "a2wsgi"), chunked=False),
     "hypercorn": WebServer(
-        module("hypercorn", "--bind", "127.0.0.1:PORT", "service_asgi:app"), ("hypercorn", "a2wsgi"), chunked=False
+        module("hypercorn", "--bind", "127.0.0.1:PORT", "service_asgi:app"),
+        ("hypercorn", "a2wsgi"),
+        chunked=False,
+        graceful=False,
     ),
     "mod_wsgi": WebServer(_mod_wsgi, ("mod_wsgi", "apache"), processes=2, stop=signal.SIGWINCH),
 }

@@ -90,7 +90,7 @@ def until_started(folder: Path, processes: int) -> None:
         time.sleep(0.02)
 
 
-@each_server
+@pytest.mark.parametrize("name", parameters(*(name for name, server in WEB_SERVERS.items() if server.graceful)))
 def test_a_stop_under_load_loses_no_reply(name: str, tmp_path: Path) -> None:
     """Every message that is handled gets its reply, and what comes later is refused. (SIGTERM, except for Apache.)"""
     (tmp_path / "service.py").write_text(NOTING_SERVICE)
