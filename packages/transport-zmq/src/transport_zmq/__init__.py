@@ -7,8 +7,9 @@ peer that speaks REQ or DEALER, in any language, can take part.
 
 from ._client import ZmqClientTransport
 from ._envelope import Envelope
+from ._proxy import ZmqProxy
 from ._server import ZmqServerTransport
 
-__all__ = ["Envelope", "ZmqClientTransport", "ZmqServerTransport"]
+__all__ = ["Envelope", "ZmqClientTransport", "ZmqProxy", "ZmqServerTransport"]
 
 __version__ = "1.1.0"

@@ -12,6 +12,7 @@ from transport_base import TransportError, serve
 
 from . import __version__, _console
 from ._client import ZmqClientTransport
+from ._command_serve import handler_named, run_proxy, run_server
 from ._server import ZmqServerTransport
 
 _PROGRAM = f"python -m {__package__}"
@@ -44,11 +45,50 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     send.add_argument("--one-way", action="store_true", help="expect no reply, and print none")
 
+    serving = commands.add_parser(
+        "serve",
+        help="answer messages with a function of yours",
+        description="Answer each message with what FUNCTION returns for it. Ctrl-C and SIGTERM have it finish what has "
+        "arrived; a second signal stops it at once.",
+        epilog=f"example: {_PROGRAM} serve tcp://127.0.0.1:5555 service:handle --threads 4",
+    )
+    serving.add_argument("endpoint", metavar="ENDPOINT", help="where to listen, or with --connect where the proxy is")
+    serving.add_argument(
+        "handler", metavar="MODULE:FUNCTION", help="takes a message and returns its reply, such as service:handle"
+    )
+    serving.add_argument(
+        "--threads", type=_count, default=1, metavar="N", help="messages handled at once (default: %(default)d)"
+    )
+    serving.add_argument("--connect", action="store_true", help="be a worker behind a proxy at ENDPOINT")
+    serving.add_argument(
+        "--drain",
+        type=_seconds,
+        default=10.0,
+        metavar="SECONDS",
+        help="how long to finish what has arrived, on a signal (default: %(default)g)",
+    )
+    proxy = commands.add_parser(
+        "proxy",
+        help="pass messages on to workers",
+        description="Pass the messages of clients to workers in turn, and their replies back. A worker that does not "
+        "answer heartbeats for 600 ms gets no further messages. Ctrl-C and SIGTERM stop it.",
+        epilog=f"example: {_PROGRAM} proxy tcp://127.0.0.1:5555 tcp://127.0.0.1:5556",
+    )
+    proxy.add_argument("front", metavar="FRONT", help="where clients connect, such as tcp://127.0.0.1:5555")
+    proxy.add_argument("back", metavar="BACK", help="where workers connect, such as tcp://127.0.0.1:5556")
+
     def command() -> int:
         options = parser.parse_args(arguments)
         try:
             if options.command == "echo":
                 _echo(options.endpoint)
+            elif options.command == "serve":
+                handler = handler_named(options.handler)
+                run_server(
+                    options.endpoint, handler, threads=options.threads, bind=not options.connect, drain=options.drain
+                )
+            elif options.command == "proxy":
+                run_proxy(options.front, options.back)
             else:
                 message = _console.read() if options.message == "-" else _console.argument(options.message)
                 _send(options.endpoint, message, options.timeout, expect_reply=not options.one_way)
@@ -85,6 +125,12 @@ def _send(endpoint: str, message: str, timeout: float, *, expect_reply: bool) ->
         reply = client.send_message(message, expect_reply=expect_reply)
     if reply is not None:
         _console.write(f"{reply}\n")
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of threads, expected 1 or more")
+    return int(text)
 
 
 def _seconds(text: str) -> float:
