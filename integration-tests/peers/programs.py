@@ -1,6 +1,7 @@
 """Programs of any language, each in a process group of its own, and the ports that they listen on."""
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -109,6 +110,8 @@ def python_path() -> dict[str, str]:
 
 def free_port() -> int:
     """Return a port that was free a moment ago, for a program that can neither pick one nor take over a listener."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
+    while True:
+        # Below those that the system gives to connections and to listeners that leave the choice to it.
+        port = random.randrange(12_000, 32_000)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port

@@ -102,7 +102,7 @@ def test_the_body_limit_of_nginx_is_a_413(tmp_path: Path) -> None:
 def test_its_time_limit_is_a_504(balancer: Balancer, example: str, tmp_path: Path) -> None:
     (tmp_path / "service.py").write_text(HOLDING_SERVICE)
     with (
-        balanced(balancer, example, tmp_path, ("30s", "1s")) as (url, _, _),
+        balanced(balancer, example, tmp_path, ("30s", "3s")) as (url, _, _),
         HttpPostClientTransport(url, timeout=30) as client,
     ):
         with pytest.raises(HttpStatusError) as caught:
