@@ -89,7 +89,7 @@ class ZmqProxy:
         """
         bounds = {zmq.LINGER: LINGER, zmq.MAXMSGSIZE: check_size(max_message_bytes)}
         beats = {zmq.HEARTBEAT_IVL: _HEARTBEAT_INTERVAL, zmq.HEARTBEAT_TIMEOUT: _HEARTBEAT_TIMEOUT}
-        steering = f"inproc://transport_zmq.proxy.{uuid4()}"
+        steering = f"inproc://{__name__}.{uuid4()}"
         wanted: tuple[tuple[zmq.SocketType, str, bool, dict[int, int | bytes | str]], ...] = (
             (zmq.ROUTER, front, True, with_defaults(front_options, bounds)),
             (zmq.DEALER, back, True, with_defaults(back_options, bounds | beats)),
