@@ -575,7 +575,7 @@ def run_forking(code: str, url: str) -> None:
 
 
 def test_no_thread_of_a_forked_child_talks_on_its_parents_connections(serve: Serve) -> None:
-    """The second thread calls while the first one is about to leave the parent's connections."""
+    """Several threads of the child make its first calls at once, and each child does so."""
     seen: dict[Peer, set[bytes]] = {}
 
     def script(peer: Peer) -> None:
@@ -587,47 +587,53 @@ def test_no_thread_of_a_forked_child_talks_on_its_parents_connections(serve: Ser
 import os, sys, threading
 from transport_http import HttpPostClientTransport
 client = HttpPostClientTransport(sys.argv[1], timeout=10)
-assert client.send_message("parent") == "parent"
-child = os.fork()
-if child:
-    assert os.waitpid(child, 0)[1] == 0
-    sys.exit()
-renew, replies = client._route.renew, []
-second = threading.Thread(target=lambda: replies.append(client.send_message("child")))
-def renew_late():
-    second.start()
-    second.join(0.5)
-    renew()
-client._route.renew = renew_late
-replies.append(client.send_message("child"))
-second.join(10)
-os._exit(replies != ["child", "child"])
+for number in range(10):
+    assert client.send_message("parent") == "parent"
+    child = os.fork()
+    if child:
+        assert os.waitpid(child, 0)[1] == 0
+        continue
+    replies, start, name = [], threading.Barrier(3), f"child-{number}"
+    def call():
+        start.wait(10)
+        replies.append(client.send_message(name))
+    threads = [threading.Thread(target=call) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    os._exit(replies != [name] * 3)
 """
     run_forking(code, serve(script).url)
-    assert sorted(map(sorted, seen.values())) in ([[b"child"], [b"parent"]], [[b"child"], [b"child"], [b"parent"]])
+    assert all(len(senders) == 1 for senders in seen.values())
+    assert set().union(*seen.values()) == {b"parent", *(b"child-%d" % number for number in range(10))}
 
 
 def test_a_forked_child_does_not_wait_for_a_lock_of_its_parents_threads(echo: Server) -> None:
+    """The parent's other threads are anywhere within their calls when it forks."""
     code = """
 import gc, os, signal, sys, threading
 from transport_http import HttpPostClientTransport
 client = HttpPostClientTransport(sys.argv[1], timeout=10)
-assert client.send_message("parent") == "parent"
-pool, held = client._route._pool.pool, threading.Event()
-def hold():
-    with client._route._adapter.poolmanager.pools.lock, pool.mutex:
-        held.set()
-        threading.Event().wait(20)
-threading.Thread(target=hold, daemon=True).start()
-held.wait()
-child = os.fork()
-if child:
+done = threading.Event()
+def call():
+    while not done.is_set():
+        assert client.send_message("parent") == "parent"
+threads = [threading.Thread(target=call) for _ in range(3)]
+for thread in threads:
+    thread.start()
+for number in range(20):
+    child = os.fork()
+    if child == 0:
+        signal.alarm(10)
+        assert client.send_message("child") == "child"
+        gc.collect()
+        client.close()
+        os._exit(0)
     assert os.waitpid(child, 0)[1] == 0
-    os._exit(0)
-signal.alarm(5)
-assert client.send_message("child") == "child"
-gc.collect()
-client.close()
+done.set()
+for thread in threads:
+    thread.join(10)
 """
     run_forking(code, echo.url)
 

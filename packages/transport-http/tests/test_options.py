@@ -22,7 +22,7 @@ from transport_base import (
     TransportProtocolError,
     TransportTimeoutError,
 )
-from transport_http import HttpPostClientTransport, HttpStatusError, _session
+from transport_http import HttpPostClientTransport, HttpStatusError
 
 from .conftest import Peer, Serve, Server, response, say
 
@@ -481,17 +481,6 @@ def test_a_proxy_that_drips_keeps_to_the_timeout(serve: Serve) -> None:
         with pytest.raises(TransportTimeoutError):
             client.send_message("?")
         assert time.monotonic() - start < 1.5
-
-
-def test_with_a_urllib3_of_another_major_version_requests_own_connections_do_the_work(
-    echo: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(_session, "SUPPORTED", False)
-    with HttpPostClientTransport(echo.url, timeout=5) as client:
-        assert client.send_message("é") == "é"
-        with pytest.raises(ValueError, match="surrogate"):
-            client.send_message("\ud800")
-    assert echo.accepted == 1
 
 
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickle.dumps], ids=["copy", "deepcopy", "pickle"])

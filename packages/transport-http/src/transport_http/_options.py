@@ -143,7 +143,7 @@ def check_timeout(timeout: object) -> float | None:
     if timeout is None:
         return None
     if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
-        raise TypeError(f"timeout is of type {type(timeout).__name__}, expected seconds as a number, or None")
+        raise TypeError(f"timeout is of type {type(timeout).__name__}, expected a number of seconds or None")
     try:
         seconds = float(timeout)
     except OverflowError:
@@ -163,8 +163,8 @@ def check_max_reply_bytes(max_reply_bytes: object) -> int:
 
 
 def without_secrets(url: str) -> str:
-    """Return *url*, which is well-formed, as error messages may show it: without user name and password."""
-    return re.sub(r"(?<=//)[^/?#]*@", "", url, count=1)
+    """Return *url*, which is well-formed, as error messages may show it: without user name, password and query."""
+    return re.sub(r"(?<=//)[^/?#]*@", "", url.partition("?")[0].partition("#")[0], count=1)
 
 
 def without_any_secrets(text: str) -> str:

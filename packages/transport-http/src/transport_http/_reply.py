@@ -1,14 +1,16 @@
-"""From the body of a response to the text of a reply."""
+"""From the body of a response to the text of a reply: content coding and charset."""
 
 import codecs
 import re
-from collections.abc import Callable, Iterable, Mapping
+import zlib
+from collections.abc import Iterable, Iterator
 from email.message import Message
 from functools import lru_cache
 
 from transport_base import TransportProtocolError
 
-from ._failures import FAILURES
+# Seen again and again before the next is unpacked, so that a bomb is stopped early.
+_PIECE = 65_536
 
 # The parser of its parameters takes the square of their number.
 _MAX_CONTENT_TYPE = 1024
@@ -19,54 +21,86 @@ _NO_CHARSETS = {"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def read_body(headers: Mapping[str, str], pieces: Iterable[bytes], limit: int) -> bytes:
+def collect(pieces: Iterable[bytes], limit: int, announced: str | None) -> bytearray:
     """
-    Return the body, of *limit* bytes at most.
+    Return all of *pieces*, *limit* bytes at most; *announced* is the Content-Length.
 
     Raises:
-        TransportProtocolError: it is longer, announced or real, or *pieces* can't be unpacked.
+        TransportProtocolError: the body is longer, announced or real, or *pieces* can't be unpacked.
     """
-    announced = headers.get("Content-Length")
-    if announced is not None and announced.isdecimal() and int(announced) > limit:
+    if announced is not None and announced.isdecimal() and int(announced[:20]) > limit:
         raise TransportProtocolError(f"the reply is announced with {announced} bytes, expected {limit} at most")
-    parts: list[bytes] = []
-    size = 0
+    body = bytearray()
     for piece in pieces:
-        size += len(piece)
-        if size > limit:
-            raise TransportProtocolError(f"the reply has more than {size - 1} bytes, expected {limit} at most")
-        parts.append(piece)
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+        body += piece
+        if len(body) > limit:
+            raise TransportProtocolError(f"the reply has more than {len(body) - 1} bytes, expected {limit} at most")
+    return body
 
 
-def read_leniently(pieces: Iterable[bytes], limit: int, discard: Callable[[], None]) -> bytes:
-    """Return the body, or as much of it as comes; call *discard* when that is not all, or over *limit* bytes."""
-    parts: list[bytes] = []
-    size = 0
+def find_coding(header: str) -> str | None:
+    """
+    Return the coding that *header*, a Content-Encoding, names; ``None`` for none.
+
+    Raises:
+        TransportProtocolError: it is not known, or they are several.
+    """
+    names = [name for token in header.lower().split(",") if (name := token.strip()) not in ("", "identity")]
+    if not names:
+        return None
+    # Other codings need another library, or do not say where they end.
+    if len(names) > 1 or names[0] not in ("gzip", "x-gzip", "deflate"):
+        raise TransportProtocolError(f"the reply's content-encoding is {header[:100]!r}, expected identity or gzip")
+    return names[0]
+
+
+def unpack(pieces: Iterable[bytes], coding: str) -> Iterator[bytes]:
+    """
+    Yield what *pieces* unpack to, a little at a time; nothing at all is the empty body in any coding.
+
+    Raises:
+        TransportProtocolError: they are not in *coding*, or stop before its end.
+    """
+    unpacker = None
+    data = b""
     try:
         for piece in pieces:
-            parts.append(piece[: limit - size])
-            size += len(piece)
-            if size > limit:
-                discard()
-                break
-    except (*FAILURES, ValueError, TransportProtocolError):
-        discard()
-    except BaseException:
-        discard()
-        raise
-    return b"".join(parts)
+            data += piece
+            if unpacker is None and len(data) < 2:
+                continue
+            while True:
+                # A gzip file may have several members: RFC 1952, section 2.2.
+                if unpacker is None or (unpacker.eof and data):
+                    unpacker = zlib.decompressobj(_window(coding, data))
+                part = unpacker.decompress(data, _PIECE)
+                yield part
+                data = unpacker.unused_data if unpacker.eof else unpacker.unconsumed_tail
+                if not data and (unpacker.eof or len(part) < _PIECE):
+                    break
+    except zlib.error as exc:
+        raise TransportProtocolError(f"the reply is not in {coding}: {exc}") from exc
+    if (unpacker is None and data) or (unpacker is not None and not unpacker.eof):
+        raise TransportProtocolError(f"the reply breaks off before the end of its {coding} coding")
 
 
-def decode(headers: Mapping[str, str], body: bytes) -> str:
+def _window(coding: str, data: bytes) -> int:
+    """Return what zlib needs to know about the format that *data* begins."""
+    if coding != "deflate":
+        return 16 + zlib.MAX_WBITS
+    # Some servers leave out the two bytes of RFC 1950, which their sum gives away.
+    wrapped = len(data) > 1 and data[0] & 15 == 8 and (data[0] << 8 | data[1]) % 31 == 0
+    return zlib.MAX_WBITS if wrapped else -zlib.MAX_WBITS
+
+
+def decode(content_type: str, body: bytes | bytearray) -> str:
     """
-    Return the text of *body*: UTF-8, or the charset that its Content-Type names.
+    Return the text of *body*: UTF-8, or the charset that *content_type* names.
 
     Raises:
         TransportProtocolError: the charset is not one to take, or *body* is not in it.
     """
     try:
-        charset = _charset(headers.get("Content-Type", ""))
+        charset = _charset(content_type)
     except ValueError as exc:
         raise TransportProtocolError(str(exc)) from exc
     try:
@@ -80,10 +114,10 @@ def decode(headers: Mapping[str, str], body: bytes) -> str:
     return text
 
 
-def decode_leniently(headers: Mapping[str, str], body: bytes) -> str:
-    """Return *body* as text at any price: what is no text is replaced."""
+def decode_leniently(content_type: str, body: bytes | bytearray) -> str:
+    """Return *body* as text at any price: what is not text is replaced."""
     try:
-        text = str(body, _charset(headers.get("Content-Type", "")), "replace")
+        text = str(body, _charset(content_type), "replace")
     except (LookupError, ValueError):
         text = str(body, "utf-8", "replace")
     return _SURROGATE.sub("\ufffd", text)

@@ -1,217 +1,315 @@
 """
-Reading a reply off a socket: within the call's limits, and strict about its head.
+The head of a response, strictly read, and where its body ends (RFC 9112, sections 4 to 7).
 
-``http.client`` takes a head that breaks off as complete, skips lines that it can't parse, takes any
-interim response but 100 as the final one, and a bad Content-Length as none. Each could end in a reply
-that is not the message's own, so the head is parsed here; the body is left to ``http.client``.
+What could be read in two ways is refused: it might end in a reply that is not the message's own.
 """
 
-import contextlib
-import io
 import re
-import socket
-from http.client import BadStatusLine, HTTPException, HTTPMessage, HTTPResponse, RemoteDisconnected
+import time
+from collections.abc import Iterator
+from http.client import HTTPMessage
 from typing import TYPE_CHECKING
 
-from ._call import Call, current_call
+from requests.structures import CaseInsensitiveDict
+
+from ._reply import collect, find_coding, unpack
 
 if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
+    from ._connection import Call, Connection
 
-# A quarter of what http.client takes for a line. Servers and proxies themselves stop at 8 or 16 KiB for a head.
+# Servers and proxies themselves stop at 8 or 16 KiB for a head.
 _MAX_LINE = 16_384
 _MAX_HEAD = 65_536
 _MAX_HEADERS = 100
 _MAX_INTERIM = 20
 
-# RFC 9112, sections 4 and 5. The white space at a line's end, and the LF or CR LF, are taken off before:
-# a pattern that looks for them takes the square of their number.
-_STATUS_LINE = re.compile(rb"HTTP/1\.([0-9]) +([1-9][0-9][0-9])(?:[ \t]+([^\r\n]*))?")
-_FIELD_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([^\r\n\x00]*)")
+# Memory for a body is taken before a byte of it is there.
+_AT_ONCE = 16 * 1024 * 1024
+
+# RFC 9112, sections 4 and 5. No pattern can match the same text in two ways, or it would take the square of its length.
+_STATUS = r"HTTP/1\.([0-9]) +([1-9][0-9][0-9])(?:[ \t]+([^\r\n]*))?"
+_FIELD = r"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([^\r\n\x00]*)"
+_STATUS_LINE = re.compile(_STATUS)
+_FIELD_LINE = re.compile(_FIELD)
+_FIELDS = re.compile(_FIELD + "\r\n")
+_HEAD = re.compile(f"{_STATUS}\r\n((?:{_FIELD.replace('(', '(?:')}\r\n)*)\r\n")
+_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n\x00]*)?\r\n")
+_KEEP_ALIVE = re.compile(r"(?:^|[,;\s])timeout\s*=\s*([0-9]{1,9})", re.IGNORECASE)
 
 
-class BoundedResponse(HTTPResponse):
-    """``http.client``'s response, on a stream that heeds the current call's limits."""
+class MalformedError(ValueError):
+    """What the server sent is not HTTP, or could be read in two ways."""
 
-    def __init__(
-        self, sock: socket.socket, debuglevel: int = 0, method: str | None = None, url: str | None = None
-    ) -> None:
-        super().__init__(_Source(sock), debuglevel, method, url)  # type: ignore[arg-type]  # only makefile() is used
 
-    def begin(self) -> None:
-        """
-        Read the head of the response, and of those that are sent ahead of it (1xx).
+class Response:
+    """
+    A response whose head was read, and whose body is still to be read from *connection*.
 
-        Raises:
-            HTTPException: it is malformed, or endless.
-            RemoteDisconnected: it breaks off.
-        """
-        if self.headers is not None:  # pyright: ignore[reportUnnecessaryComparison]  # None before it is read
-            return
+    It is also the ``raw`` of a ``requests.Response``.
+    """
+
+    def __init__(self, connection: "Connection", call: "Call", method: str) -> None:
+        self._connection = connection
+        self._call = call
+        self._buffer = b""
+        self._at = 0
+        self.touched = False
         for _ in range(_MAX_INTERIM):
-            minor, status, reason = self._read_status_line()
-            headers = self._read_fields()
-            # 101 is final: it would be the answer to an Upgrade, which nobody asked for.
-            if status >= 200 or status == 101:
+            self._read_head()
+            # 101 is final: it would answer an Upgrade, which nobody asked for.
+            if self.status >= 200 or self.status == 101:
                 break
         else:
-            raise HTTPException(f"more than {_MAX_INTERIM} interim responses")
-        self.version = 11 if minor else 10
-        self.code = self.status = status
-        self.reason = reason
-        self.headers = self.msg = headers
-        self._frame(status, headers)
-
-    def _frame(self, status: int, headers: HTTPMessage) -> None:
-        """Find out where the body ends: RFC 9112, section 6.3."""
-        connection = headers.get("connection", "").lower()
-        self.will_close = "close" in connection or (self.version == 10 and "keep-alive" not in connection)
+            raise MalformedError(f"more than {_MAX_INTERIM} interim responses")
         self.chunked = False
-        self.chunk_left = None
-        self.length = _content_length(headers)
-        coding = headers.get("transfer-encoding")
-        if status < 200 or status in (204, 304):
-            self.length = 0
-            self.will_close = self.will_close or status == 101
-        elif coding is not None:
-            if coding.lower() != "chunked":
-                raise HTTPException(f"transfer-encoding is {coding[:100]!r}, expected chunked")
-            # Both headers at once: what follows on the connection can't be trusted.
-            self.will_close = self.will_close or self.length is not None
-            self.chunked = True
-            self.length = None
-        elif self.length is None:
-            self.will_close = True
+        self._length = self._frame(method)
 
-    def _read_status_line(self) -> tuple[bool, int, str]:
+    # --- the head
+
+    def _read_head(self) -> None:
+        if self._at == len(self._buffer):
+            self._fill("the head of its response")
+        end = self._buffer.find(b"\r\n\r\n", self._at, self._at + _MAX_LINE) + 4
+        match = _HEAD.fullmatch(str(self._buffer[self._at : end], "latin-1")) if end > 4 else None
+        if match is None:
+            # In several packets, long, or with lines that are folded or end with a bare LF.
+            self._minor, self.status, self.reason, self.fields = self._read_lines()
+        else:
+            self._at = end
+            minor, status, reason, lines = match.groups("")
+            self._minor, self.status, self.reason = int(minor), int(status), reason.rstrip(" \t")
+            self.fields = [(name, value.rstrip(" \t")) for name, value in _FIELDS.findall(lines)]
+        if len(self.fields) > _MAX_HEADERS:
+            raise MalformedError(f"more than {_MAX_HEADERS} headers")
+        named = {name.lower(): value for name, value in self.fields}
+        if len(named) < len(self.fields):
+            named = {}
+            for name, value in self.fields:
+                key = name.lower()
+                named[key] = f"{named[key]}, {value}" if key in named else value
+        self.named = named
+
+    def _read_lines(self) -> tuple[int, int, str, list[tuple[str, str]]]:
         self._head_left = _MAX_HEAD
-        line = _bare(self._read_line())
+        line = self._bare_line()
         match = _STATUS_LINE.fullmatch(line)
         if match is None:
-            raise BadStatusLine(repr(line[:100]))
-        minor, status, reason = match.groups(b"")
-        return minor != b"0", int(status), str(reason, "latin-1")
+            raise MalformedError(f"the status line is {line[:100]!r}")
+        minor, status, reason = match.groups("")
+        return int(minor), int(status), reason, self._read_fields()
 
-    def _read_fields(self) -> HTTPMessage:
+    def _read_fields(self) -> list[tuple[str, str]]:
         fields: list[tuple[str, str]] = []
-        while (line := self._read_line()) not in (b"\r\n", b"\n"):
-            if line[0] in b" \t" and fields:
+        while line := self._bare_line(folded=True):
+            if line[0] in " \t" and fields:
                 name, value = fields[-1]
-                fields[-1] = name, f"{value} {str(line.strip(), 'latin-1')}"
+                fields[-1] = name, f"{value} {line.strip()}"
                 continue
-            match = _FIELD_LINE.fullmatch(_bare(line))
+            match = _FIELD_LINE.fullmatch(line)
             if match is None:
-                raise HTTPException(f"malformed header line {line[:100]!r}")
-            if len(fields) == _MAX_HEADERS:
-                raise HTTPException(f"more than {_MAX_HEADERS} headers")
-            fields.append((str(match[1], "latin-1"), str(match[2], "latin-1")))
-        message = HTTPMessage()
-        for name, value in fields:
-            message.set_raw(name, value)
-        return message
+                raise MalformedError(f"a header line is {line[:100]!r}")
+            fields.append((match[1], match[2]))
+            if len(fields) > _MAX_HEADERS:
+                raise MalformedError(f"more than {_MAX_HEADERS} headers")
+        return fields
 
-    def _read_line(self) -> bytes:
-        line = self.fp.readline()
+    def _bare_line(self, *, folded: bool = False) -> str:
+        """Read a line of the head; return it without its end, and the white space before that."""
+        line = self._line("the head of its response")
         self._head_left -= len(line)
         if self._head_left < 0:
-            raise HTTPException(f"a head of more than {_MAX_HEAD} bytes")
-        if not line:
-            raise RemoteDisconnected("the server closed the connection within the head of its response")
+            raise MalformedError(f"a head of more than {_MAX_HEAD} bytes")
+        text = str(line[: -2 if line.endswith(b"\r\n") else -1], "latin-1")
+        bare = text.rstrip(" \t")
+        # A line of nothing but white space continues the one before; it does not end the head.
+        return text if folded and text and not bare else bare
+
+    def _line(self, what: str) -> bytes:
+        """Read a line with its LF."""
+        searched = self._at
+        while (end := self._buffer.find(b"\n", searched)) < 0:
+            if len(self._buffer) - self._at > _MAX_LINE:
+                break
+            searched = len(self._buffer) - self._at
+            self._fill(what)
+        if end < 0 or end - self._at >= _MAX_LINE:
+            raise MalformedError(f"a line of more than {_MAX_LINE} bytes")
+        line = self._buffer[self._at : end + 1]
+        self._at = end + 1
         return line
 
+    def _fill(self, what: str) -> None:
+        data = self._connection.receive(self._call)
+        if not data:
+            raise ConnectionError(f"the server closed the connection within {what}")
+        self._buffer = self._buffer[self._at :] + data
+        self._at = 0
 
-def _bare(line: bytes) -> bytes:
-    """Return *line* without its end, and the white space before that."""
-    line = line[: -2 if line.endswith(b"\r\n") else -1]
-    return line.rstrip(b" \t")
+    # --- where the body ends
+
+    def _frame(self, method: str) -> int | None:
+        """Return the length of the body; ``None`` if it is chunked, or ends with the connection: section 6.3."""
+        named = self.named
+        tokens = [token.strip() for token in named.get("connection", "").lower().split(",")]
+        self.will_close = "close" in tokens or (self._minor == 0 and "keep-alive" not in tokens) or self.status == 101
+        if "keep-alive" in named and (match := _KEEP_ALIVE.search(named["keep-alive"])):
+            # A little earlier, as the message is on its way for a while.
+            self._connection.use_by = time.monotonic() + int(match[1]) - min(1.0, int(match[1]) / 2)
+        length = _content_length(named["content-length"]) if "content-length" in named else None
+        coding = named.get("transfer-encoding")
+        if coding is not None and length is not None:
+            raise MalformedError("content-length and transfer-encoding are both there, expected one of them")
+        if coding is not None and coding.lower() != "chunked":
+            raise MalformedError(f"transfer-encoding is {coding[:100]!r}, expected chunked")
+        if self.status < 200 or self.status in (204, 304) or method == "HEAD" or (method == "CONNECT" and self.ok):
+            return 0
+        if coding is not None:
+            self.chunked = True
+            # A sender of HTTP/1.0 can't know chunks: section 6.1.
+            self.will_close = self.will_close or self._minor == 0
+        elif length is None:
+            self.will_close = True
+        return length
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status means success."""
+        return 200 <= self.status < 300
+
+    def has_more(self) -> bool:
+        """Tell whether bytes have come that are not part of this response, or not read yet."""
+        return self._at < len(self._buffer) or self._connection.has_pending()
+
+    def _end(self) -> None:
+        # Bytes after the end of a reply would be taken for the next call's.
+        self._call.reusable = not self.will_close and not self.has_more()
+
+    # --- the body
+
+    def read(self, limit: int) -> bytes | bytearray:
+        """
+        Return the body, unpacked, of *limit* bytes at most.
+
+        Raises:
+            TransportProtocolError: it is longer, announced or real, or can't be unpacked.
+        """
+        length = self._length
+        if length is None or length > limit or "content-encoding" in self.named:
+            return collect(self.unpacked(), limit, self.named.get("content-length"))
+        end = self._at + length
+        if end <= len(self._buffer):
+            body: bytes | bytearray = self._buffer[self._at : end]
+            self._at = end
+        else:
+            body = self._read_long(length)
+        self._end()
+        return body
+
+    def _read_long(self, length: int) -> bytearray:
+        body = bytearray(self._buffer[self._at :])
+        self._buffer, self._at = b"", 0
+        while len(body) < length:
+            at = len(body)
+            body.extend(bytes(min(length - at, _AT_ONCE)))
+            with memoryview(body) as view:
+                while at < len(view):
+                    count = self._connection.receive_into(view[at:], self._call)
+                    if not count:
+                        raise ConnectionError("the server closed the connection within its response")
+                    at += count
+        return body
+
+    def unpacked(self) -> Iterator[bytes]:
+        """Read the body in pieces, without its content coding."""
+        self.touched = True
+        # 204 has no body, whatever its head says.
+        coding = find_coding(self.named.get("content-encoding", "")) if self.status != 204 else None
+        return self._pieces() if coding is None else unpack(self._pieces(), coding)
+
+    def _pieces(self) -> Iterator[bytes]:
+        if self.chunked:
+            # Section 7.1.
+            while size := self._read_chunk_size():
+                yield from self._read_exactly(size)
+                self._read_chunk_end()
+            self._head_left = _MAX_HEAD
+            self._read_fields()
+        elif self._length is not None:
+            yield from self._read_exactly(self._length)
+        else:
+            yield self._buffer[self._at :]
+            self._at = len(self._buffer)
+            while piece := self._connection.receive(self._call):
+                yield piece
+        self._end()
+
+    def _read_exactly(self, left: int) -> Iterator[bytes]:
+        while left:
+            if self._at == len(self._buffer):
+                self._fill("its response")
+            piece = self._buffer[self._at : self._at + left]
+            self._at += len(piece)
+            left -= len(piece)
+            yield piece
+
+    def _read_chunk_size(self) -> int:
+        match = _CHUNK.match(self._buffer, self._at)
+        if match is not None:
+            self._at = match.end()
+        else:
+            match = _CHUNK.fullmatch(self._line("the size of a chunk"))
+        if match is None:
+            raise MalformedError("the size of a chunk is malformed, expected hexadecimal digits and CR LF")
+        return int(match[1], 16)
+
+    def _read_chunk_end(self) -> None:
+        while len(self._buffer) - self._at < 2:
+            self._fill("a chunk")
+        if not self._buffer.startswith(b"\r\n", self._at):
+            raise MalformedError("a chunk is longer than its size")
+        self._at += 2
+
+    # --- what requests asks of a raw response
+
+    @property
+    def headers(self) -> CaseInsensitiveDict[str]:
+        """The headers; several of one name are joined."""
+        return CaseInsensitiveDict((name, self.named[name.lower()]) for name, _ in self.fields)
+
+    @property
+    def msg(self) -> HTTPMessage:
+        """The headers as ``http.cookiejar`` reads them."""
+        message = HTTPMessage()
+        for name, value in self.fields:
+            message[name] = value
+        return message
+
+    @property
+    def _original_response(self) -> "Response":
+        # Where requests.cookies.extract_cookies_to_jar() looks for ``msg``.
+        return self
+
+    def stream(self, amt: int = 0, decode_content: bool | None = None) -> Iterator[bytes]:  # noqa: ARG002
+        """Yield the body in pieces, bounded as a reply is."""
+        size = 0
+        for piece in self.unpacked():
+            size += len(piece)
+            if size > self._call.max_bytes:
+                raise MalformedError(
+                    f"the reply has more than {size - 1} bytes, expected {self._call.max_bytes} at most"
+                )
+            yield piece
+
+    def close(self) -> None:
+        """Give up what was not read, and the connection with it."""
+        if not self._call.reusable:
+            self._connection.close()
 
 
-def _content_length(headers: HTTPMessage) -> int | None:
-    values = headers.get_all("content-length")
-    if values is None:
-        return None
+def _content_length(value: str) -> int:
     # A list of equal values is allowed: RFC 9110, section 8.6.
-    lengths = {length.strip() for value in values for length in value.split(",")}
+    lengths = {length.strip(" \t") for length in value.split(",")}
     length = lengths.pop()
     if lengths or not (length.isascii() and length.isdigit()) or len(length) > 18:  # what fits into 64 bits
-        raise HTTPException(f"content-length is {', '.join(values)[:100]!r}, expected one number")
+        raise MalformedError(f"content-length is {value[:100]!r}, expected one number")
     return int(length)
-
-
-class _Source:
-    """What ``HTTPResponse`` makes its stream from."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self._sock = sock
-
-    def makefile(self, mode: str) -> "_Stream":
-        assert mode == "rb"
-        return _Stream(_BoundedReader(self._sock, current_call()))
-
-
-class _BoundedReader(io.RawIOBase):
-    """Reads from a socket within a call's time and allowance."""
-
-    def __init__(self, sock: socket.socket, call: Call) -> None:
-        super().__init__()
-        self._sock = sock
-        self._call = call
-        # Keeps the socket open until the body is read, also when its connection object is closed before.
-        self._hold = sock.makefile("rb", buffering=0)
-        self._ended = False
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: "WriteableBuffer", /) -> int:
-        if self._ended:
-            return 0
-        self._sock.settimeout(self._call.remaining())
-        count = self._sock.recv_into(buffer)
-        if not self._call.may_receive(count):
-            raise HTTPException("the response goes on for ever")
-        return count
-
-    def end(self) -> None:
-        """Read nothing from the socket any more."""
-        self._ended = True
-
-    def has_pending(self) -> bool:
-        """Tell whether TLS has decrypted more than was read."""
-        pending = getattr(self._sock, "pending", None)
-        return pending is not None and bool(pending())
-
-    def spoil(self) -> None:
-        """Break the connection, so that the pool does not use it again."""
-        with contextlib.suppress(OSError, AttributeError):
-            socket.socket.shutdown(self._sock, socket.SHUT_RDWR)
-
-    def close(self) -> None:
-        self._hold.close()
-        super().close()
-
-
-class _Stream(io.BufferedReader):
-    """A buffered stream whose lines are bounded, and which tells at its end when there is more than there should be."""
-
-    def __init__(self, source: _BoundedReader) -> None:
-        super().__init__(source)
-        self._source = source
-
-    def readline(self, size: int | None = -1, /) -> bytes:
-        limit = _MAX_LINE + 1 if size is None or size < 0 else size
-        line = super().readline(limit)
-        if len(line) > _MAX_LINE:
-            raise HTTPException(f"a line of more than {_MAX_LINE} bytes")
-        # Half a line can look like a whole one: half a chunk's size is a number too.
-        if line and len(line) < limit and not line.endswith(b"\n"):
-            raise RemoteDisconnected("the server closed the connection within a line of its response")
-        return line
-
-    def close(self) -> None:
-        if not self.closed:
-            # Bytes after the end of a reply would be taken for the next call's.
-            self._source.end()
-            if self.peek(1) or self._source.has_pending():
-                self._source.spoil()
-        super().close()
