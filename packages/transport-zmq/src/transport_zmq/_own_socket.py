@@ -30,8 +30,8 @@ class OwnSocket(zmq.Socket[bytes]):
 
     def close_in_turn(self, linger: int | None = None) -> None:
         """Close the socket; only for who has the turn."""
-        self.closer = None
-        self.close(linger)
+        super().close(linger)
+        self.closer = None  # behind it: until then, others ask
 
 
 def own_socket_class(context: zmq.Context[Any]) -> type[OwnSocket]:
