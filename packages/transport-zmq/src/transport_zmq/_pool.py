@@ -73,7 +73,8 @@ class Pool:
                 self._discard(socket)
         if self.closed:  # looked at last: close() may have come in between
             socket.turn.close()
-        socket.turn.call_next()
+        if socket.turn.waiting:
+            socket.turn.call_next()
 
     def close(self) -> None:
         """Close the sockets, or set the passed one back, each as soon as no call uses it."""

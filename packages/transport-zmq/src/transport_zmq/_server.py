@@ -31,6 +31,12 @@ from ._throttle import Throttle
 
 _log = logging.getLogger(__name__)
 
+# How many messages, and replies, libzmq keeps for each connection; its own default is 1000 of each. Messages beyond it
+# wait at their sender. Replies beyond it are dropped, so there is room for a burst of them. (A worker's one
+# connection is that to its proxy, which many clients share: libzmq's default stays.)
+_MOST_WAITING = 64
+_MOST_UNREAD = 256
+
 
 class ZmqServerTransport:
     """
@@ -92,7 +98,9 @@ class ZmqServerTransport:
             bind: ``False`` connects to *endpoint* instead, which makes this server one worker behind
                 the DEALER side of a ROUTER/DEALER proxy.
             socket_options: Options of libzmq by their numbers (``zmq.CURVE_SERVER``, …), set before
-                the socket is bound. They win over the defaults here, ZMQ_LINGER of 5 s among them.
+                the socket is bound. They win over the defaults here: ZMQ_LINGER of 5 s, and for a bound socket
+                ZMQ_RCVHWM of 64 messages and ZMQ_SNDHWM of 256 replies for each connection. Times the largest of
+                them, in bytes, that is what one connection can have the server keep.
             max_message_bytes: The most bytes that a peer may send in one message (ZMQ_MAXMSGSIZE for
                 each frame, and checked again for the whole); one that sends more is cut off.
                 ``None`` sets no bound.
@@ -104,7 +112,10 @@ class ZmqServerTransport:
             TransportClosedError: *zmq_context* was terminated.
             TransportError: *zmq_context* was made before a fork, or a limit on sockets or files is reached.
         """
-        options = with_defaults(socket_options, {zmq.LINGER: LINGER, zmq.MAXMSGSIZE: check_size(max_message_bytes)})
+        defaults = {zmq.LINGER: LINGER, zmq.MAXMSGSIZE: check_size(max_message_bytes)}
+        if bind:
+            defaults |= {zmq.RCVHWM: _MOST_WAITING, zmq.SNDHWM: _MOST_UNREAD}
+        options = with_defaults(socket_options, defaults)
         if not bind and options.get(zmq.IMMEDIATE):
             raise ValueError(
                 "socket option IMMEDIATE is set, expected 0 for a server with bind=False: it only sends replies, and "
