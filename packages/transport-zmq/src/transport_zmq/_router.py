@@ -187,7 +187,7 @@ class SharedRouter:
                 with contextlib.suppress(zmq.ZMQError):
                     self._send(envelope, data)
         if self._drain.is_due:
-            self._drain.attend(self._read)
+            self._drain.attend(self._read, self._hand_over)
         if self._turn.closing:
             self._turn.end_in_turn()
 
