@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
@@ -11,6 +14,9 @@ from transport_zmq import ZmqServerTransport
 LIMIT = 10.0  # seconds that no wait here comes near to
 
 Running = Callable[..., AbstractContextManager[list[threading.Thread]]]
+
+# How often each trial is made that needs luck to fail: a few seconds' worth, unless the environment says more.
+TIMES = int(os.environ.get("TRIALS", "1"))
 
 
 @pytest.fixture
@@ -60,3 +66,17 @@ def echo(server: ZmqServerTransport) -> Generator[ZmqServerTransport]:
     with _running(lambda: serve(server, lambda message: message)):
         yield server
         server.close()
+
+
+@pytest.fixture
+def trial() -> Callable[..., None]:
+    """What runs a test file as a program, *rounds* times a scenario, where libzmq can abort only that."""
+
+    def run(program: str, rounds: int, *scenario: str) -> None:
+        command = [sys.executable, "-X", "faulthandler", program, str(rounds * TIMES), *scenario]
+        outcome = subprocess.run(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=100 * TIMES, check=False
+        )
+        assert outcome.returncode == 0, outcome.stdout[-6000:]
+
+    return run
