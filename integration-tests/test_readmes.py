@@ -111,6 +111,8 @@ def files(page: Path) -> Iterator[tuple[str, str]]:
 @pytest.mark.parametrize("block", [block for block in BLOCKS if block.language == "python"], ids=str)
 def test_python_block_runs_and_prints_what_it_says(block: Block, tmp_path: Path) -> None:
     code = block.code
+    for name, text in files(block.readme):
+        (tmp_path / name).write_text(text)
     if (named := re.match(r"# (\w+)\.py\n", code)) and 'if __name__ == "__main__":' in code:
         (tmp_path / f"{named[1]}.py").write_text(code)
         code = f"import {named[1]}"
