@@ -1,0 +1,1 @@
+"""Several workers behind one address: what the ways to do it cost, and what they lose."""
