@@ -46,13 +46,30 @@ def replies(client: HttpPostClientTransport, unknown: bool) -> tuple[str, str, s
     )
 
 
+def times(client: HttpPostClientTransport, unknown: bool) -> tuple[str, None, str | None, str]:
+    return (
+        client.send_message("a", timeout=1.5),
+        client.send_message("a", expect_reply=False, timeout=None),
+        client.send_message("a", expect_reply=unknown, timeout=3),
+        client.send_message("a", timeout=...),
+    )
+
+
+def a_time_of_text(client: HttpPostClientTransport) -> None:
+    client.send_message("a", timeout="1")  # type: ignore[call-overload]
+
+
 def entered(client: HttpPostClientTransport) -> str:
     with client as same:
         return same.send_message("a")
 
 
-def status(error: HttpStatusError) -> tuple[TransportProtocolError, int, str, str]:
-    return error, error.status_code, error.reason, error.body
+def status(error: HttpStatusError) -> tuple[TransportProtocolError, int, str, str, str | None]:
+    return error, error.status_code, error.reason, error.body, error.headers.get("retry-after")
+
+
+def a_header_of_ones_own(error: HttpStatusError) -> None:
+    error.headers["Retry-After"] = "1"  # type: ignore[index]
 
 
 def a_reply_where_none_is_expected(client: HttpPostClientTransport) -> str:

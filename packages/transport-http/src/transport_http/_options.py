@@ -171,6 +171,8 @@ def without_any_secrets(text: str) -> str:
     """
     Return *text*, meant as a URL, as error messages may show it.
 
-    All before the last ``@`` is left out but the scheme: a password with a slash in it looks like a path.
+    All before the last ``@`` is left out but the scheme, for a password with a slash in it looks like a path; and so is
+    the query.
     """
-    return re.sub(r"^([a-z][a-z0-9+.\-]*://|//)?.*@", r"\1", text, count=1, flags=re.DOTALL | re.IGNORECASE)
+    shown = re.sub(r"^([a-z][a-z0-9+.\-]*://|//)?.*@", r"\1", text, count=1, flags=re.DOTALL | re.IGNORECASE)
+    return shown.partition("?")[0]
