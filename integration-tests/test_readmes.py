@@ -157,7 +157,7 @@ INSTALL = re.compile(r"pip install (?P<names>[\w ./-]+)")
 ECHO = re.compile(r"python -m \w+ echo .*?(?P<port>\d+)")
 WEB_SERVER = re.compile(r"(waitress-serve|gunicorn) .*?(?P<port>\d+) .*")
 # A file of the page: what takes no argument is a server.
-PROGRAM = re.compile(r"python (?P<port>\w+)\.py")
+PROGRAM = re.compile(r"python (?P<port>\w+)\.py|python -m transport_zmq (serve|proxy) .*")
 HTTP_SEND = re.compile(r"(python -m transport_http send|curl) .*http://127\.0\.0\.1:(?P<port>\d+)/.*")
 PORT = re.compile(
     r"""(?<=127\.0\.0\.1:)[1-9]\d+|(?<=localhost:)[1-9]\d+|(?<=--port )[1-9]\d+|(?<="127\.0\.0\.1", )[1-9]\d+"""
@@ -192,7 +192,7 @@ def test_console_session_runs_and_prints_what_it_says(readme: Path, tmp_path: Pa
                 names = {name.removeprefix("./packages/") for name in install["names"].split()}
                 assert names <= {*DISTRIBUTIONS, *OTHERS}
             elif server := ECHO.fullmatch(command) or WEB_SERVER.fullmatch(command) or PROGRAM.fullmatch(command):
-                port = server["port"]
+                port = server["port"] or command
                 servers.setdefault(port, session.enter_context(ExitStack())).close()
                 printed = servers[port].enter_context(start(server, tmp_path))
                 assert output in {"", printed}, command

@@ -50,7 +50,7 @@ nitpick_ignore_regex = [
     ("py:.*", r"(str|bytes|int|float|bool|object|None|Any|Self|TracebackType|WSGIEnvironment|StartResponse|Unpack)"),
     ("py:.*", r"(BaseException|Exception|TypeError|ValueError|TimeoutError|ConnectionError|KeyboardInterrupt)"),
     ("py:.*", r"(SystemExit|OSError|RuntimeError|NotImplementedError|optional|\.\.\.|EllipsisType|Mapping)"),
-    ("py:.*", r"(.*\.)?(ContextT|_ClosableServer|Handler|OnError|SocketOptions|OptionT|WaitingQueue|RequestOptions)"),
+    ("py:.*", r"(.*\.)?(ContextT|_ClosableServer|Handler|OnError|SocketOptions|OptionT|OwnSocket|WaitingQueue|RequestOptions)"),
 ]
 
 html_theme = "furo"
@@ -59,7 +59,7 @@ html_css_files = ["site.css"]
 html_extra_path = ["extra"]
 html_copy_source = False
 html_show_sphinx = False
-html_last_updated_fmt = ""
+html_last_updated_fmt = None
 html_theme_options = {"navigation_with_keys": True, "top_of_page_buttons": []}
 pygments_style = "friendly"
 pygments_dark_style = "monokai"

@@ -24,7 +24,9 @@ def by_the_readme(project: Path, dist: Path, distribution: str, venv: Venv) -> N
     readme = (ROOT / "packages" / distribution / "README.md").read_text()
     section = re.search(r"^## Vendoring\n.*?^```console\n(?P<lines>.*?)^```$", readme, flags=re.MULTILINE | re.DOTALL)
     assert section is not None
-    lines = re.findall(r"^\$ (.*)$", section["lines"], flags=re.MULTILINE)
+    # Where the README takes the folders of a checkout, the wheels that were built of them stand in.
+    wheels = re.sub(r"\S+/packages/", "", section["lines"])
+    lines = re.findall(r"^\$ (.*)$", wheels, flags=re.MULTILINE)
     assert len(lines) <= 5
     output_of(["bash", "-ec", "\n".join(lines)], cwd=project, env=pip_environment(dist, project, venv))
 

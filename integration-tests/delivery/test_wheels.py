@@ -87,7 +87,8 @@ def test_empty_environment_gets_what_is_needed_and_nothing_else(distribution: st
     venv.install(distribution, ours=dist.iterdir())
     assert venv.installed().keys() == BROUGHT[distribution]
     readme = (ROOT / "packages" / distribution / "README.md").read_text()
-    example = re.search(r"^```python\n(.*?)^```$", readme, flags=re.MULTILINE | re.DOTALL)
+    # What begins with the name of a file is one of several.
+    example = re.search(r"^```python\n(?!# \w+\.py$)(.*?)^```$", readme, flags=re.MULTILINE | re.DOTALL)
     assert example is not None
     (tmp_path / "example.py").write_text(example[1])
     assert venv.run(tmp_path / "example.py")
