@@ -28,6 +28,9 @@ Message = tuple[list[bytes], zmq.Frame]
 # for each stop, of 64 clients at 4 workers of 5 ms on one machine: 0.9 with 1 ms, 3 with 2 ms or 5 ms, 14 with 20 ms.
 _MOMENT = 0.001
 
+# Without a message for so long, in seconds, none is under way any more to a server that clients are connected to.
+_QUIET = 0.05
+
 HandOver = Callable[[TimedSocket, list[bytes], bytes], object]
 
 
@@ -74,7 +77,11 @@ class Drain:
                 self._line.set_limit(_MOMENT)
                 self._take_in(lambda: read(self._line.receive()))
         if self._is_complete():
-            if self._kept and self._way_back is not None:
+            if self._way_back is None:
+                # What was under way a moment ago is taken in as well; then everybody waits for a reply.
+                self._line.set_limit(_QUIET)
+                self._take_in(lambda: read(self._line.receive()))
+            elif self._kept:
                 self._reply_by_the_way_back(self._way_back, hand_over)
             if self._is_complete():
                 self.done = True
