@@ -35,7 +35,7 @@ class WebServer:
     graceful: bool = True
     # How many processes receive messages.
     processes: int = 1
-    # Whether it hands chunked bodies over, as WSGI leaves to each server.
+    # Whether a chunked body can be told from a part of one, which WSGI leaves to each server.
     chunked: bool = True
 
 
@@ -55,24 +55,11 @@ def uvicorn(app: str) -> Command:
     return module("uvicorn", "--port", "PORT", "--log-level", "warning", app)
 
 
-def _uwsgi(port: int, _: Path) -> list[str]:
-    return [
-        str(Path(sys.executable).with_name("uwsgi")),
-        "--http11-socket",
-        f"127.0.0.1:{port}",
-        "--module",
-        "service:app",
-        "--master",
-        "--processes",
-        "2",
-        "--lazy-apps",
-        "--enable-threads",
-        "--threads",
-        "16",
-        "--disable-logging",
-        "--hook-master-start",
-        "unix_signal:15 gracefully_kill_them_all",
-    ]
+def _uwsgi(app: str) -> Command:
+    options = ["--master", "--processes", "2", "--lazy-apps", "--enable-threads", "--threads", "16"]
+    options += ["--disable-logging", "--hook-master-start", "unix_signal:15 gracefully_kill_them_all"]
+    program = str(Path(sys.executable).with_name("uwsgi"))
+    return lambda port, _: [program, "--http11-socket", f"127.0.0.1:{port}", "--module", app, *options]
 
 
 def _mod_wsgi(port: int, folder: Path) -> list[str]:
@@ -117,7 +104,8 @@ WEB_SERVERS: dict[str, WebServer] = {
     "gunicorn-sync": WebServer(gunicorn("sync"), ("gunicorn",), processes=2),
     "gunicorn-gthread": WebServer(gunicorn("gthread", "--threads", "16"), ("gunicorn",), processes=2),
     "gunicorn-gevent": WebServer(gunicorn("gevent", app="service_gevent:app"), ("gunicorn", "gevent"), processes=2),
-    "uwsgi": WebServer(_uwsgi, ("uwsgi",), processes=2, chunked=False),
+    "uwsgi": WebServer(_uwsgi("service:app"), ("uwsgi",), processes=2, chunked=False),
+    "uwsgi-chunked": WebServer(_uwsgi("service_uwsgi:app"), ("uwsgi",), processes=2),
     "granian": WebServer(
         module(
             "granian",
@@ -137,15 +125,15 @@ WEB_SERVERS: dict[str, WebServer] = {
         ),
         ("granian",),
         processes=2,
+        chunked=False,
     ),
     "waitress": WebServer(_example("waitress_server"), ("waitress",)),
     "cheroot": WebServer(_example("cheroot_server"), ("cheroot",)),
     "gevent.pywsgi": WebServer(_example("gevent_server"), ("gevent",)),
-    "uvicorn": WebServer(uvicorn("service_asgi:app"), ("uvicorn", "a2wsgi"), chunked=False),
+    "uvicorn": WebServer(uvicorn("service_asgi:app"), ("uvicorn", "a2wsgi")),
     "hypercorn": WebServer(
         module("hypercorn", "--bind", "127.0.0.1:PORT", "service_asgi:app"),
         ("hypercorn", "a2wsgi"),
-        chunked=False,
         graceful=False,
     ),
     "mod_wsgi": WebServer(_mod_wsgi, ("mod_wsgi", "apache"), processes=2, stop=signal.SIGWINCH),

@@ -77,6 +77,28 @@ def test_a_chunked_body_is_a_message_or_refused(name: str, tmp_path: Path) -> No
         assert response.status == 400
 
 
+CHUNKED = b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nPrefer: respond-async\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@each_server
+@pytest.mark.parametrize(
+    "part", [b"5\r\nhello\r\n7\r\n, wo", b"5\r\nhello\r\n", b"5\r\nhello"], ids=["in-a-chunk", "between", "before"]
+)
+def test_half_of_a_chunked_body_is_never_taken_for_the_whole(name: str, part: bytes, tmp_path: Path) -> None:
+    """Its client has gone: it is not told, but nothing is handled."""
+    (tmp_path / "service.py").write_text(NOTING_SERVICE)
+    with serving(name, tmp_path) as served:
+        with socket.create_connection(("127.0.0.1", served.port), timeout=30) as connection:
+            connection.sendall(CHUNKED + part)
+            connection.shutdown(socket.SHUT_WR)
+            while connection.recv(65536):
+                pass
+        with client_of(served.url) as client:
+            for _ in range(20):
+                client.send_message("whole")
+    assert set(handled(tmp_path)) == {"whole"}
+
+
 def handled(folder: Path) -> list[str]:
     """Return the messages that the service in *folder* has handled."""
     return (folder / "handled").read_text().splitlines()

@@ -165,6 +165,34 @@ def test_a_body_without_any_announcement_is_read_if_its_end_is_marked(ask: Ask, 
         assert ask(transport, b"hello", CONTENT_LENGTH=None, wsgi_input_terminated=True)[2] == b"hello"
 
 
+@pytest.mark.parametrize(
+    ("protocol", "chunked", "status"),
+    [("HTTP/1.1", "chunked", 400), ("HTTP/2", None, 400), ("HTTP/2.0", None, 400), ("HTTP/1.1", None, 202)],
+    ids=["chunked", "http-2", "http-2.0", "without-a-body"],
+)
+@pytest.mark.parametrize(
+    "server", [{}, {"SERVER_SOFTWARE": "Granian", "wsgi_input_terminated": True}], ids=["silent", "granian"]
+)
+def test_a_body_whose_end_is_not_known_is_refused(
+    ask: Ask, protocol: str, chunked: str | None, status: int, server: dict[str, Any]
+) -> None:
+    """Granian says that it marks the end, but does the same when a client has gone in the middle."""
+    transport = WsgiServerTransport()
+    answer = ask(
+        transport,
+        CONTENT_LENGTH=None,
+        SERVER_PROTOCOL=protocol,
+        HTTP_TRANSFER_ENCODING=chunked,
+        HTTP_PREFER="respond-async",
+        wsgi_input=Unread(),
+        **server,
+    )
+    assert answer[0] == status
+    if status == 400:
+        assert nothing_is_left(transport)
+        assert b"Content-Length" in answer[2]
+
+
 class Raising:
     """A body whose stream has ``read`` alone, and raises what it was made with."""
 

@@ -31,7 +31,7 @@ NOT_UTF8 = Refusal("400 Bad Request", "The body is not UTF-8.")
 BODY_CUT_SHORT = Refusal("400 Bad Request", "The body ended early, or could not be read.")
 BAD_LENGTH = Refusal("400 Bad Request", "Content-Length must be one plain, non-negative number.")
 NOT_DECODED = Refusal(
-    "400 Bad Request", "This web server does not mark the end of a chunked body: send a Content-Length."
+    "400 Bad Request", "This web server does not mark the end of a body without a length: send a Content-Length."
 )
 FOREIGN_ORIGIN = Refusal(
     "403 Forbidden",

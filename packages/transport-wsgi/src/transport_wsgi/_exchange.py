@@ -56,13 +56,14 @@ class Exchange:
         self._max_pending_bytes = max_pending_bytes
         self._stage: Stage = "open"
         self._left_by_receivers = False
-        self._late = Throttle(_log, logging.WARNING)
-        self._dropped = Throttle(_log, logging.WARNING)
         self._set_up(inbox)
         _fork.watch(self)
 
     def _set_up(self, inbox: WaitingQueue) -> None:
+        # Another thread may hold any of these locks at a fork; in the child nobody would release it.
         self._lock = threading.RLock()
+        self._late = Throttle(_log, logging.WARNING)
+        self._dropped = Throttle(_log, logging.WARNING)
         self._inbox = inbox
         self._drained = self._queue_class()
         self._unreceived: dict[Request, str] = {}
