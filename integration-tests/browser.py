@@ -44,6 +44,7 @@ async function run() {
     simple: await attempt({body: "simple"}),
     json: await attempt({body: "json", headers: {"Content-Type": "application/json"}}),
     oneWay: await attempt({body: "one way", headers: {"Prefer": "respond-async"}}),
+    authorized: await attempt({body: "authorized", headers: {"Authorization": "Bearer token"}}),
     blind: await attempt({body: "blind", mode: "no-cors"}),
     beacon: navigator.sendBeacon(target, "beacon"),
   };
@@ -103,12 +104,12 @@ def chromium() -> str | None:
 
 
 @contextmanager
-def visiting(program: str, url: str, profile: Path) -> Generator[None]:
+def visiting(program: str, url: str, profile: Path, *switches: str) -> Generator[None]:
     """Have a browser of its own, with a new profile, stay on a page."""
     options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-dev-shm-usage"]
     options += ["--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
     process = subprocess.Popen(
-        [program, *options, f"--user-data-dir={profile}", url],
+        [program, *options, *switches, f"--user-data-dir={profile}", url],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

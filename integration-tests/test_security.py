@@ -194,8 +194,8 @@ def browser() -> str:
     return found
 
 
-def visit(program: str, opened: Site, profile: Path) -> dict[str, Any]:
-    with visiting(program, f"{opened.origin}/", profile):
+def visit(program: str, opened: Site, profile: Path, *switches: str) -> dict[str, Any]:
+    with visiting(program, f"{opened.origin}/", profile, *switches):
         return opened.seen.result(PATIENCE)
 
 
@@ -238,9 +238,63 @@ def test_page_of_an_allowed_origin_gets_its_replies_and_one_of_a_foreign_origin_
         assert seen["simple"] == [200, "reply to simple"]
         assert seen["json"] == [200, "reply to json"]
         assert seen["oneWay"][0] == 202
+        # A header that the server has not allowed: the browser refuses it after the preflight.
+        assert seen["authorized"] is None
+        assert "authorized" not in delivered
         # A page can't read these, but an allowed one may send them.
         assert {"simple", "json", "one way", "blind"} <= set(delivered)
         assert any(message.startswith("form") for message in delivered)
+
+
+@pytest.mark.timeout(150)
+def test_page_may_send_the_headers_that_are_allowed(browser: str, tmp_path: Path) -> None:
+    """Such as Authorization, which a page may send to another origin only if a preflight allows it."""
+    allowed = ["Authorization", "Content-Type", "Prefer"]
+    with ExitStack() as opened:
+        server = WsgiServerTransport(allow_origin="*", allow_headers=allowed)
+        url = opened.enter_context(waitress_server(server))
+        page = opened.enter_context(site("127.0.0.1", url))
+        running = opened.enter_context(tasks(server.close))
+        running.start(serve, server, str)
+        seen = visit(browser, page, tmp_path)
+    assert seen["authorized"] == [200, "authorized"]
+    assert seen["json"] == [200, "json"]
+
+
+@pytest.mark.timeout(150)
+@pytest.mark.parametrize("asks", [True, False], ids=["permission-denied", "no-permission-needed"])
+def test_page_of_the_internet_reaches_this_machine_only_with_the_permission_of_the_user(
+    browser: str, asks: bool, tmp_path: Path
+) -> None:
+    """
+    Local Network Access: Chromium asks the user, whatever the server allows, and denies it without a window.
+
+    Where it does not ask, an allowed origin is enough. Seen in Chromium 156, which no longer sends the preflight of
+    Private Network Access that came before.
+    """
+    delivered: list[str] = []
+
+    def handler(message: str) -> str:
+        delivered.append(message)
+        return message
+
+    with ExitStack() as opened:
+        server = WsgiServerTransport(allow_origin="*")
+        url = opened.enter_context(waitress_server(server))
+        page = opened.enter_context(site("127.0.0.1", url))
+        running = opened.enter_context(tasks(server.close))
+        running.start(serve, server, handler)
+        # The page counts as one of the internet, with TLS.
+        switches = [f"--ip-address-space-overrides={page.origin.removeprefix('http://')}=public"]
+        if not asks:
+            switches.append("--disable-features=LocalNetworkAccessChecks")
+        seen = visit(browser, page, tmp_path, *switches)
+    if asks:
+        assert [seen[how] for how in ("simple", "json", "oneWay", "blind")] == [None] * 4
+        assert delivered == []
+    else:
+        assert seen["simple"] == [200, "simple"]
+        assert seen["json"] == [200, "json"]
 
 
 # --- logs
