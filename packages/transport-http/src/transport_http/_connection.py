@@ -76,7 +76,7 @@ class Connection:
         self._sock: Any = None
         self._base: socket.socket | None = None
         self._pending: Callable[[], int] = _nothing
-        self._poll: Any = None
+        self._polls: dict[bool, Any] = {}
 
     def own(self, sock: Any) -> None:
         """Use *sock* from now on: a new one, or one with TLS around that which was used so far."""
@@ -87,7 +87,7 @@ class Connection:
         if self.broken:
             raise ConnectionAbortedError("the client was closed")
         self._pending = getattr(sock, "pending", _nothing)
-        self._poll = None
+        self._polls = {}
 
     def is_quiet(self) -> bool:
         """Tell whether an idle connection is still open, and nothing has come that no request asked for."""
@@ -175,13 +175,10 @@ class Connection:
         if sys.platform == "win32":  # which has no poll
             self._select(call, write=write)
             return
-        if write or self._poll is None:
-            poll = select.poll()
+        poll = self._polls.get(write)
+        if poll is None:
+            self._polls[write] = poll = select.poll()
             poll.register(self._base, select.POLLOUT if write else select.POLLIN)  # type: ignore[arg-type]
-            if not write:
-                self._poll = poll
-        else:
-            poll = self._poll
         while True:
             left = call.remaining()
             if poll.poll(None if left is None else min(left, _LONGEST_WAIT) * 1000):

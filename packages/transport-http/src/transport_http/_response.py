@@ -206,11 +206,13 @@ class Response:
         return body
 
     def _read_long(self, length: int) -> bytearray:
-        body = bytearray(self._buffer[self._at :])
-        self._buffer, self._at = b"", 0
-        while len(body) < length:
-            at = len(body)
-            body.extend(bytes(min(length - at, _AT_ONCE)))
+        start = self._buffer[self._at :]
+        self._buffer, self._at, at = b"", 0, len(start)
+        body = bytearray(min(length, _AT_ONCE))
+        body[:at] = start
+        while at < length:
+            if at == len(body):
+                body.extend(bytes(min(length - at, _AT_ONCE)))
             with memoryview(body) as view:
                 while at < len(view):
                     count = self._connection.receive_into(view[at:], self._call)
