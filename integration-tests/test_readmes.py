@@ -152,7 +152,7 @@ def steps(readme: Path) -> Iterator[Step]:
 
 
 SETUP = re.compile(r"(pip install hatch && )?hatch run (?P<script>[\w:]+)( .+)?")
-INSTALL = re.compile(r"pip install (?P<names>[\w ./-]+)")
+INSTALL = re.compile(r"pip install (?P<names>[\w ./-]+)(\[contract\])?")
 # What runs until it is told to end, and says, or is asked, where it listens.
 ECHO = re.compile(r"python -m \w+ echo .*?(?P<port>\d+)")
 WEB_SERVER = re.compile(r"(waitress-serve|gunicorn) .*?(?P<port>\d+) .*")

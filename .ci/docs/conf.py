@@ -28,7 +28,7 @@ include_patterns = [
     "SECURITY.md",
     "packages/*/*.md",
     "packages/*/docs/**",
-    "integration-tests/bench/README.md",
+    "integration-tests/bench/*.md",
 ]
 
 # With `-W` on the command line, each of these makes the build fail: a reference or an anchor that leads nowhere.
@@ -50,7 +50,8 @@ nitpick_ignore_regex = [
     ("py:.*", r"(str|bytes|int|float|bool|object|None|Any|Self|TracebackType|WSGIEnvironment|StartResponse|Unpack)"),
     ("py:.*", r"(BaseException|Exception|TypeError|ValueError|TimeoutError|ConnectionError|KeyboardInterrupt)"),
     ("py:.*", r"(SystemExit|OSError|RuntimeError|NotImplementedError|optional|\.\.\.|EllipsisType|Mapping)"),
-    ("py:.*", r"(.*\.)?(ContextT|_ClosableServer|Handler|OnError|SocketOptions|OptionT|OwnSocket|WaitingQueue|RequestOptions)"),
+    ("py:.*", r"(.*\.)?(ContextT|_ClosableServer|Handler|OnError|SocketOptions|OptionT)"),
+    ("py:.*", r"(.*\.)?(OwnSocket|WaitingQueue|RequestOptions|Promise|promises)"),
 ]
 
 html_theme = "furo"
@@ -80,10 +81,15 @@ def _public_name(
     if node.get("refdomain") != "py":
         return None
     target: str = node["reftarget"]
-    # The errors of the base are known by their bare names in all packages.
-    public = re.sub(r"^(transport_\w+)\.(?:_\w+\.)+", r"\1.", target) if "." in target else f"transport_base.{target}"
     python = env.get_domain("py")
-    return python.resolve_xref(env, node["refdoc"], app.builder, node["reftype"], public, node, text)
+    # Errors of the base are known by their bare names in all packages, and so are the methods of its interfaces.
+    public = [re.sub(r"^(transport_\w+)\.(?:_\w+\.)+", r"\1.", target)]
+    public += [f"transport_base.{target}", f"transport_base.ServerTransport.{target}"]
+    for name in public:
+        found = python.resolve_xref(env, node["refdoc"], app.builder, node["reftype"], name, node, text)
+        if found is not None:
+            return found
+    return None
 
 
 def setup(app: Sphinx) -> None:
