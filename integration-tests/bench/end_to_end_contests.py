@@ -10,13 +10,18 @@ def _pair(name: str, app: str, server: str, client: str, *, text: bool = False) 
     return Peer(name, "wsgi_servers:serve", f"http_clients:{client}", {"server": server, "app": app}, text=text)
 
 
+CALL, THREADS = "HTTP to WSGI and back", "HTTP to WSGI and back, 16 threads"
+
 _PEERS = [
     _pair("ours on waitress", "ours", "waitress", "client_ours", text=True),
     _pair("ours on gevent.pywsgi", "ours", "gevent.pywsgi", "client_ours", text=True),
+    _pair("ours on uWSGI", "ours", "uWSGI", "client_ours", text=True),
+    _pair("ours on granian", "ours", "granian", "client_ours", text=True),
     _pair("tinyrpc on waitress", "tinyrpc", "waitress", "client_tinyrpc"),
     _pair("tinyrpc on gevent.pywsgi", "tinyrpc", "gevent.pywsgi", "client_tinyrpc"),
     Peer("xmlrpc", "end_to_end:serve_xmlrpc", "end_to_end:client_xmlrpc", text=True),
     Peer("aiohttp", "end_to_end:serve_aiohttp", "http_clients:client_aiohttp"),
+    Peer("Pyro5", "others:serve_pyro5", "others:client_pyro5"),
     Peer("grpcio", "others:serve_grpc", "others:client_grpc"),
 ]
 
@@ -24,14 +29,14 @@ _PEERS = [
 def full() -> Iterator[Table]:
     """Yield every table."""
     yield contest(
-        "HTTP to WSGI and back",
+        CALL,
         "one client, client and server on one core",
         _PEERS,
         [Case("32 B"), Case("64 KiB", 65536), Case("1 MiB", 2**20)],
         rounds=5,
     )
     yield contest(
-        "HTTP to WSGI and back, 16 threads",
+        THREADS,
         "32 B, all cores; µs of the whole for each call",
         [replace(peer, client_options={"threads": 16}) for peer in _PEERS],
         [Case("32 B")],

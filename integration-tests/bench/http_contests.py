@@ -27,13 +27,15 @@ AIOHTTP = _peer("aiohttp", "client_aiohttp")
 TINYRPC = _peer("tinyrpc", "client_tinyrpc")
 NIQUESTS = _peer("niquests.Session", "client_niquests")
 
-CALL = "HTTP client"
+CALL, TLS, THREADS = "HTTP client", "HTTP client, TLS", "HTTP client, 16 threads"
 
 
 def quick() -> Iterator[Table]:
     """Yield what the targets ask for."""
-    peers = [OURS, SOCKET, MANAGER, SESSION, HTTPX, TINYRPC]
+    peers = [OURS, SOCKET, STDLIB, MANAGER, SESSION, HTTPX, AIOHTTP, TINYRPC]
     yield _call(peers, [_CASES[0], _CASES[2]], rounds=7)
+    yield from _tls([OURS, SOCKET])
+    yield _threads([OURS, SOCKET, STDLIB, AIOHTTP])
 
 
 def full(niquests: str) -> Iterator[Table]:
@@ -50,25 +52,30 @@ def full(niquests: str) -> Iterator[Table]:
         rounds=5,
         seconds=0.06,
     )
+    yield from _tls([OURS, SOCKET, STDLIB, POOL, HTTPX, SESSION, REQUESTS, TINYRPC, AIOHTTP, apart])
+    yield _threads([OURS, SOCKET, STDLIB, POOL, MANAGER, HTTPX, SESSION, TINYRPC, AIOHTTP, apart])
+
+
+def _tls(peers: list[Peer]) -> Iterator[Table]:
     with _certificate() as (own, authority):
         yield contest(
-            "HTTP client, TLS",
+            TLS,
             "32 B, one core",
             [
                 replace(peer, server_options={"certificate": own}, client_options={"verify": authority})
-                for peer in (OURS, SOCKET, STDLIB, POOL, HTTPX, SESSION, REQUESTS, TINYRPC, AIOHTTP, apart)
+                for peer in peers
             ],
             _CASES[:1],
             rounds=5,
             seconds=0.06,
         )
-    yield contest(
-        "HTTP client, 16 threads",
+
+
+def _threads(peers: list[Peer]) -> Table:
+    return contest(
+        THREADS,
         "32 B, all cores; µs of the whole for each call; aiohttp has 16 tasks",
-        [
-            replace(peer, client_options={"threads": 16})
-            for peer in (OURS, SOCKET, STDLIB, POOL, MANAGER, HTTPX, SESSION, TINYRPC, AIOHTTP, apart)
-        ],
+        [replace(peer, client_options={"threads": 16}) for peer in peers],
         _CASES[:1],
         rounds=5,
         seconds=0.15,

@@ -1,11 +1,11 @@
 """What is to be reached, and whether it is."""
 
 import statistics
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from . import http_contests, memory, wsgi_contests, zmq_contests
+from . import end_to_end_contests, http_contests, memory, wsgi_contests, zmq_contests
 from .contest import Table
 from .zmq_contests import ECHO, PIPELINED, THREADS
 
@@ -53,11 +53,9 @@ class Target:
 def targets(tables: Iterable[Table]) -> list[Target]:
     """Return the targets that *tables* tell about."""
     found = {table.name: table for table in tables}
-    zmq, http = zmq_contests.OURS.name, http_contests.OURS.name
-    tiny, http_tiny = zmq_contests.TINYRPC.name, http_contests.TINYRPC.name
-    session = http_contests.SESSION.name
+    zmq, tiny = zmq_contests.OURS.name, zmq_contests.TINYRPC.name
 
-    def at_most(name: str, least: float, most: float, *path: str) -> Target:
+    def at_most(name: str, least: float | None, most: float | None, *path: str) -> Target:
         return _filled(Target(name, least, most, lower_is_better=True), found, lambda a, b: a / b, *path)
 
     def faster(name: str, least: float | None, most: float | None, *path: str) -> Target:
@@ -76,21 +74,8 @@ def targets(tables: Iterable[Table]) -> list[Target]:
         limit(THREADS),
         faster("ZMQ server, pipelined: faster than tinyrpc", 2.0, 2.6, PIPELINED, "32 B", zmq, tiny),
         limit(PIPELINED),
-        faster("HTTP client, 32 B: faster than tinyrpc", 2.8, 4.0, http_contests.CALL, "32 B", http, http_tiny),
-        faster("HTTP client, 32 B: faster than Session.post", 2.0, 3.0, http_contests.CALL, "32 B", http, session),
-        faster(
-            "HTTP client, 32 B: ahead of httpx", 1.0, None, http_contests.CALL, "32 B", http, http_contests.HTTPX.name
-        ),
-        faster(
-            "HTTP client, 32 B: ahead of PoolManager (moonshot alone)",
-            None,
-            1.0,
-            http_contests.CALL,
-            "32 B",
-            http,
-            http_contests.MANAGER.name,
-        ),
-        faster("HTTP client, 1 MiB: faster than Session.post", 2.0, 2.5, http_contests.CALL, "1 MiB", http, session),
+        *_http(at_most, faster),
+        *_end_to_end(at_most),
         *(
             _filled(
                 Target(f"WSGI on {server}: adds, of what tinyrpc adds", 0.5, 0.33, lower_is_better=True),
@@ -107,6 +92,32 @@ def targets(tables: Iterable[Table]) -> list[Target]:
         _memory(found),
     ]
     return [target for target in every if target.missing != _NOT_RUN]
+
+
+def _http(at_most: Callable[..., Target], faster: Callable[..., Target]) -> Iterator[Target]:
+    h = http_contests
+    ours, small = h.OURS.name, "32 B"
+    yield at_most("HTTP client, 32 B: against a raw socket", 3.0, 2.2, h.CALL, small, ours, h.SOCKET.name)
+    yield faster("HTTP client, 32 B: faster than http.client", 2.5, 4.0, h.CALL, small, ours, h.STDLIB.name)
+    yield faster("HTTP client, 32 B: faster than PoolManager", 5.0, 8.0, h.CALL, small, ours, h.MANAGER.name)
+    yield faster("HTTP client, 32 B: faster than aiohttp", 5.0, 6.0, h.CALL, small, ours, h.AIOHTTP.name)
+    yield at_most("HTTP client, 1 MiB: against a raw socket", 1.3, 1.1, h.CALL, "1 MiB", ours, h.SOCKET.name)
+    yield at_most("HTTP client, TLS: against raw TLS", 2.5, 2.0, h.TLS, small, ours, h.SOCKET.name)
+    yield at_most("HTTP client, 16 threads: against a raw socket", None, 3.0, h.THREADS, small, ours, h.SOCKET.name)
+    yield faster("HTTP client, 16 threads: ahead of http.client", 1.0, None, h.THREADS, small, ours, h.STDLIB.name)
+    yield faster("HTTP client, 16 threads: ahead of aiohttp", 1.0, None, h.THREADS, small, ours, h.AIOHTTP.name)
+
+
+def _end_to_end(at_most: Callable[..., Target]) -> Iterator[Target]:
+    call, threads, small = end_to_end_contests.CALL, end_to_end_contests.THREADS, "32 B"
+    yield at_most("End to end, waitress: against xmlrpc", 0.8, 0.5, call, small, "ours on waitress", "xmlrpc")
+    yield at_most("End to end, waitress: against aiohttp", 0.6, 0.5, call, small, "ours on waitress", "aiohttp")
+    yield at_most("End to end, uWSGI: against xmlrpc", 0.3, 0.2, call, small, "ours on uWSGI", "xmlrpc")
+    yield at_most("End to end, uWSGI: against Pyro5", 1.0, 0.8, call, small, "ours on uWSGI", "Pyro5")
+    yield at_most("End to end, 1 MiB, uWSGI: against grpcio", 1.0, 0.8, call, "1 MiB", "ours on uWSGI", "grpcio")
+    yield at_most(
+        "End to end, 16 threads, granian: against aiohttp", 1.0, 0.8, threads, small, "ours on granian", "aiohttp"
+    )
 
 
 def _share(ours: float, tinyrpc: float, plain: float) -> float:
