@@ -5,7 +5,7 @@ Usage: api_changes.py [DISTRIBUTION...]
 
 What breaks a caller wants the next major version, and any other change of a public name or signature the next
 minor one, in the literal ``__version__``. The last release is the last tag ``transport-x-v1.2.3`` behind HEAD;
-a distribution without one passes, as does a tree that is no git checkout.
+a distribution without one passes, as does a tree that is not a git checkout.
 """
 
 import argparse

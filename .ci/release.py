@@ -26,7 +26,7 @@ ROOT = api_changes.ROOT
 UNRELEASED = "## [Unreleased]\n"
 
 
-class Refusal(Exception):  # noqa: N818  # it is no error of the program
+class Refusal(Exception):  # noqa: N818  # it is not an error of the program
     """Why there is to be no release."""
 
 

@@ -1,4 +1,4 @@
-"""What this process holds of the system: open files, threads, memory; and that a test has left none behind."""
+"""What this process holds of the system (open files, threads, memory), and a check that a test leaves none behind."""
 
 import os
 import struct

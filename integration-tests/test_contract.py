@@ -444,7 +444,7 @@ def take_first(receivers: "list[Future[tuple[Any, str]]]") -> tuple[Any, str]:
 def test_close_from_another_thread_wakes_every_caller(pair: Pair, running: Tasks) -> None:
     client = pair.client()
     calls = [running.start(client.send_message, f"message {number}") for number in range(3)]
-    # Held, because a server may tell the client of a context that was let go.
+    # Held, because a server may notify the client of a context that was dropped.
     contexts = [pair.server.receive_message(DEADLINE) for _ in range(1 if pair.takes_turns else 3)]
     start = time.monotonic()
     client.close()

@@ -165,7 +165,7 @@ def test_wrong_request_is_refused_and_nothing_is_delivered(
 
 
 def test_request_without_a_length_has_no_body(served: Served) -> None:
-    """So says RFC 9112, section 6.3; what follows is no part of it."""
+    """RFC 9112, section 6.3; what follows is not part of it."""
     assert status_of(served.ask_raw(post(b""))) in (200, 411)
     assert served.delivered in ([""], [])
 

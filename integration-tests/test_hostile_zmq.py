@@ -327,7 +327,7 @@ def test_peer_that_comes_back_with_its_routing_id_is_served_again(server: ZmqSer
 
 
 def test_peer_that_sends_and_never_reads(server: ZmqServerTransport, caplog: pytest.LogCaptureFixture) -> None:
-    """Its replies are dropped once enough of them wait for it, and take no more memory."""
+    """Its replies are dropped once enough of them wait for it, so their memory is bounded."""
     before = resident_bytes()
     with connect(server) as greedy:
         shake_hands(greedy, "DEALER")
@@ -427,7 +427,7 @@ def test_wrong_reply_is_an_error_and_the_next_is_none(
 
 
 def end_of(client: ZmqClientTransport) -> None:
-    """Let the server end, which has no more replies to give."""
+    """Let the server end: it has no further replies to send."""
     client.send_message("the last", expect_reply=False)
 
 

@@ -1,4 +1,4 @@
-"""The look at what a test has left behind, which many tests end with."""
+"""The check, at the end of many tests, for what they leave behind."""
 
 import select
 import socket

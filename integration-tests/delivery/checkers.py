@@ -26,6 +26,6 @@ def errors_of(checker: str, project: Path, venv: Venv) -> dict[tuple[str, int], 
         place = re.search(r"([\w.]+\.py):(\d+)\b", line)
         if place is not None and re.search(r"\berror\b", line, flags=re.IGNORECASE):
             found.setdefault((place[1], int(place[2])), line)
-    # Whatever ends a checker but is no finding must not pass for a clean run.
+    # A checker that ends for another reason than a finding must not pass for a clean run.
     assert bool(found) == bool(ran.returncode), ran.stdout + ran.stderr
     return found

@@ -50,7 +50,7 @@ def by_the_tool(project: Path, dist: Path, distribution: str, venv: Venv) -> Non
 
 
 def pip_environment(dist: Path, project: Path, venv: Venv) -> dict[str, str]:
-    """Return variables by which pip sees the wheels in *dist* alone, and installs into *venv* by default."""
+    """Return variables that make pip see only the wheels in *dist*, and installs into *venv* by default."""
     scratch = project / "scratch"
     scratch.mkdir()
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"

@@ -81,7 +81,7 @@ def test_a_worker_that_is_lost_costs_its_message_alone(fault: signal.Signals) ->
 @pytest.mark.peer("haproxy")
 @pytest.mark.parametrize("fault", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "stopped"])
 def test_haproxy_in_tcp_mode(fault: signal.Signals, tmp_path: Path) -> None:
-    """A server that is lost takes along what it has in hand; clients connect anew to the other one."""
+    """The messages in hand of a server that dies are lost; clients reconnect to the other one."""
     front, ports = free_port(), [free_port(), free_port()]
     configuration = (EXAMPLES / "haproxy.cfg").read_text()
     for old, new in zip(("5555", "5561", "5562"), (front, *ports), strict=True):

@@ -60,7 +60,7 @@ class UnixServer:
             if not isinstance(context, socket.socket) or context not in self._owed:  # pyright: ignore[reportUnnecessaryIsInstance]
                 raise TransportContextError(f"context is {context!r}, expected one that is still to be answered")
             self._owed.remove(context)
-        # A client that has gone is no error, and one that does not read is given up.
+        # A client that has gone is not an error, and one that does not read is given up.
         with context, contextlib.suppress(OSError):
             context.settimeout(1)
             context.sendall(data)

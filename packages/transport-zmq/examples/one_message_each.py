@@ -11,7 +11,7 @@ import time
 
 import zmq
 
-# Seconds after which a worker that has not answered may get another message: it may be one that was started anew.
+# Seconds after which a worker that has not answered may get another message: it may have been restarted.
 PATIENCE = 30
 
 

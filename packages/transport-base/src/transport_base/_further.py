@@ -19,7 +19,7 @@ class ClosableTransport(Protocol):
 
     def close(self) -> object:
         """
-        End the transport; it can't be opened again.
+        End the transport for good.
 
         Any thread may call it, at any time, and any number of times. Whoever waits in another method is woken within
         a second by :exc:`TransportClosedError`, which every later call raises at once. Returns when no thread is

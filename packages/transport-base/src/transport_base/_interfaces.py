@@ -39,7 +39,7 @@ class ServerTransport(Protocol[ContextT]):
 
         Contexts may be answered in any order and from any thread, also while another thread waits in
         :meth:`receive_message`. Returns as soon as the reply is on its way and does not wait for the
-        client: one that has gone is no error, and whether it took the reply is not known.
+        client: one that has gone is not an error, and whether it received the reply is not known.
 
         Raises:
             TypeError: *reply* is not a ``str``. The context can still be answered.
@@ -60,7 +60,7 @@ class DroppingServerTransport(ServerTransport[ContextT], Protocol[ContextT]):
 
         A transport that can tell its client does so at once: over WSGI the client gets status 500. With
         the others (ZeroMQ) nothing is sent, and the client's timeout ends its call. Any thread may call it;
-        it never waits for the client. A client that has gone is no error.
+        it never waits for the client. A client that has gone is not an error.
 
         Raises:
             TransportContextError: *context* was answered or dropped before, or is not one of this server's.

@@ -45,7 +45,7 @@ class HttpPostClientTransport:
     A *session* stays the caller's: its adapters, headers and settings are not changed, closing this client
     does not close it, and its cookie jar takes cookies as always. Its connections are not shared either.
     Adapters of a class of your own are used as they are: *timeout* then holds for each operation
-    on a socket and for the reading of the body as a whole, retries are up to that adapter, and
+    on a socket and for the reading of the body as a whole, whether it retries is up to that adapter, and
     :meth:`close` cannot wake a call that waits in it.
 
     Any thread may call any method at any time, and calls run side by side. Connections are kept alive.
@@ -95,7 +95,7 @@ class HttpPostClientTransport:
         Blocks until the reply is there, or the time for the call is up: *timeout* seconds for this call alone, ``None``
         for ever, and the client's own timeout by default. Without a reply to expect, blocks
         until the server has accepted the message with a status of 2xx; the request then carries
-        ``Prefer: respond-async`` (RFC 7240), and what the server answers is thrown away.
+        ``Prefer: respond-async`` (RFC 7240), and its response is discarded.
 
         The message is posted once and never again, except when the server itself asks for it elsewhere, by a redirect
         of status 307 or 308 on the same origin.

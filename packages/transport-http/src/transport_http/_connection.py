@@ -140,7 +140,7 @@ class Connection:
             self.abandon()
 
     def abandon(self) -> None:
-        """Close the socket without a word to the peer; in a forked child the parent's goes on."""
+        """Close the socket without notifying the peer; in a forked child, that of the parent stays open."""
         base, self._base = self._base, None
         if base is not None:
             base.close()

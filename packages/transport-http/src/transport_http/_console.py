@@ -55,7 +55,7 @@ def read() -> str:
 
 
 def argument(text: str) -> str:
-    """Return an argument as the UTF-8 that it is, also in a locale that knows no more than ASCII."""
+    """Return an argument decoded as UTF-8, also in an ASCII locale."""
     return os.fsencode(text).decode()
 
 

@@ -24,7 +24,7 @@ from ._response import Response
 _cookies: Any = requests.cookies
 _utils: Any = requests.utils
 
-# So many threads find an idle connection again; more connect anew each time.
+# The number of idle connections that are kept. Threads beyond it open a new connection for each call.
 _MAX_IDLE = 64
 
 # Below, a copy costs less than a second packet; far above, it would cost memory.

@@ -52,7 +52,7 @@ def check_options(options: Mapping[str, Any]) -> None:
 
 
 def _check_texts(options: Mapping[str, Any]) -> None:
-    """Check what stands inside of options; a value may be a secret, and is not told."""
+    """Check the contents of options; a value may be a secret, so it is not shown."""
     headers: dict[Any, Any] = dict(options.get("headers") or {})
     for name, value in headers.items():
         # requests takes bytes as well, and None for a header of the session that is to be left out.
@@ -61,7 +61,7 @@ def _check_texts(options: Mapping[str, Any]) -> None:
             _check_text(f"headers[{name!r}]", value, (str, bytes))
     cookies = options.get("cookies")
     if isinstance(cookies, Mapping):
-        pairs: Mapping[Any, Any] = cookies  # pyright: ignore[reportUnknownVariableType]  # of whatever
+        pairs: Mapping[Any, Any] = cookies  # pyright: ignore[reportUnknownVariableType]  # items of any type
         for name, value in pairs.items():
             _check_text("cookies", name, str)
             _check_text(f"cookies[{name!r}]", value, str)
@@ -89,7 +89,7 @@ def _check_params(params: Any) -> None:
         return
     if params is None or isinstance(params, str):
         return
-    # Of whatever the caller gave.
+    # Items of any type, since callers need not be typed.
     given: Any = params.items() if hasattr(params, "items") else params
     pairs: list[Any] = list(given)
     for pair in pairs:
@@ -131,7 +131,7 @@ def _check_proxy(what: str, url: str) -> None:
 
 
 def _is_pair(value: Any) -> bool:
-    return isinstance(value, tuple) and len(value) == 2  # pyright: ignore[reportUnknownArgumentType]  # of whatever
+    return isinstance(value, tuple) and len(value) == 2  # pyright: ignore[reportUnknownArgumentType]  # items of any type
 
 
 def _name(value: object) -> str:

@@ -115,7 +115,7 @@ def decode(content_type: str, body: bytes | bytearray) -> str:
 
 
 def decode_leniently(content_type: str, body: bytes | bytearray) -> str:
-    """Return *body* as text at any price: what is not text is replaced."""
+    """Return *body* as text, with a replacement character for what is not."""
     try:
         text = str(body, _charset(content_type), "replace")
     except (LookupError, ValueError):

@@ -138,7 +138,7 @@ class SessionResponse:
 
 
 class _Bounded(DefaultCookiePolicy):
-    """Takes no more cookies than a server has a use for: each of them goes back with every message."""
+    """Bounds the cookies that a server can set, since each of them is sent back with every message."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -167,7 +167,7 @@ def _copy(session: requests.Session | None, engine: Engine) -> requests.Session:
     if session is None:
         session = requests.Session()
         session.cookies = _Bounded().jar
-    # Not copy.copy(), by which a session forgets what a subclass has added.
+    # Not copy.copy(): a session copied by it lacks what a subclass has added.
     own = object.__new__(type(session))
     vars(own).update(vars(session))
     own.adapters = OrderedDict()

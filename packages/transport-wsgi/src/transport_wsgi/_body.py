@@ -66,7 +66,7 @@ def _marks_the_end(environ: WSGIEnvironment) -> bool:
 
 
 def _read(stream: InputStream, most: int) -> bytes | bytearray:
-    # Only read() is used: web servers need to offer no more than that (PEP 3333).
+    # Only read() is used, since web servers need not offer more than that (PEP 3333).
     piece = _piece(stream, most)
     if len(piece) == most or not piece:
         return piece

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 class WaitingQueue(Protocol):
     """
-    A queue whose ``get`` blocks one thread, or one greenlet, and raises :exc:`queue.Empty` in the end.
+    A queue whose ``get`` blocks one thread, or one greenlet, and finally raises :exc:`queue.Empty`.
 
     ``queue.SimpleQueue`` and ``gevent.queue.Queue`` are such queues.
     """

@@ -130,7 +130,7 @@ class WsgiServerTransport:
         Answer the message that came with *context*, exactly once.
 
         Never blocks; any thread may call it, for contexts in any order. A client that has gone, has waited
-        longer than ``reply_timeout``, or wanted no reply is no error: the reply is discarded.
+        longer than ``reply_timeout``, or wanted no reply is not an error: the reply is discarded.
 
         Raises:
             TypeError: *reply* is not a ``str``. The context can still be answered.
@@ -144,7 +144,8 @@ class WsgiServerTransport:
         """
         Give up the message that came with *context*, exactly once, in place of a reply.
 
-        Its client gets status 500 at once. Never blocks; any thread may call it. A client that has gone is no error.
+        Its client gets status 500 at once. Never blocks; any thread may call it. A client that has gone is not an
+        error.
 
         Raises:
             TransportClosedError: the transport was closed.

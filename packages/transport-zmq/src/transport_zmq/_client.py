@@ -60,7 +60,7 @@ class ZmqClientTransport:
         try:
             check_socket(socket, zmq.REQ)
             endpoint = endpoint_of(socket)
-            # A call that got no reply must not keep the next from sending, and a late reply is told by its number.
+            # A call that got no reply must not block the next, and a late reply is recognised by its number.
             socket.set(zmq.REQ_RELAXED, 1)
             socket.set(zmq.REQ_CORRELATE, 1)
             pool = Pool(None, ClientSocket(socket))

@@ -70,7 +70,7 @@ def _has_ipv6_literal(endpoint: str) -> bool:
 def _check_free(endpoint: str) -> None:
     """Raise unless the path of an ipc *endpoint* is free; libzmq would delete what is there, and bind in its place."""
     scheme, _, path = endpoint.partition("://")
-    if scheme != "ipc" or path.startswith(("*", "@")):  # a new name of libzmq's own; one that is no file (Linux)
+    if scheme != "ipc" or path.startswith(("*", "@")):  # a new name of libzmq's own; one that is not a file (Linux)
         return
     try:
         mode = Path(path).stat().st_mode

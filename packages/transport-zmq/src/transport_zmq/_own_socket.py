@@ -1,5 +1,5 @@
 """
-Sockets that this package opens: known to their context, and yet closed by nobody but who has the turn.
+Sockets that this package opens: known to their context, but closed only by the thread that has the turn.
 
 ``zmq.Context.destroy()``, and leaving ``with zmq.Context()``, close every socket of the context in the calling
 thread, also one in which another thread waits at that moment; libzmq then aborts the process. A socket of this
@@ -29,7 +29,7 @@ class OwnSocket(zmq.Socket[bytes]):
             self.closer()
 
     def close_in_turn(self, linger: int | None = None) -> None:
-        """Close the socket; only for who has the turn."""
+        """Close the socket; only for the thread that has the turn."""
         super().close(linger)
         self.closer = None  # behind it: until then, others ask
 

@@ -180,7 +180,7 @@ class SharedRouter:
         return True
 
     def _attend(self) -> None:
-        """Send what is queued and close what is to be closed; only for who has the turn."""
+        """Send what is queued and close what is to be closed; only for the thread that has the turn."""
         while self._outbox:
             envelope, data = self._outbox.popleft()
             if not self._turn.closed:
@@ -203,7 +203,7 @@ class SharedRouter:
                 self._socket.unbind(self._bell_endpoint)
 
     def _next_message(self, end: float | None) -> Message:
-        """Return the next message that is not the bell's; only for who has the turn."""
+        """Return the next message that is not the bell's; only for the thread that has the turn."""
         line, drain = self._timed, self._drain
         while not self._turn.closing:
             if drain.begun:

@@ -190,7 +190,7 @@ class ZmqServerTransport:
         Answer the message that came with *context*, exactly once.
 
         Never waits: the reply is handed to libzmq, or to the thread that is inside it. A client that has gone is
-        no error (there is a line at DEBUG), nor is one that does not read (its reply is dropped, with a warning at
+        not an error (there is a line at DEBUG), nor is one that does not read (its reply is dropped, with a warning at
         most every 30 seconds, once ZMQ_SNDHWM replies wait for it). Whether the client received the reply is not known.
 
         Raises:

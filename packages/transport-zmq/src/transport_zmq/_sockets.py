@@ -29,7 +29,7 @@ LINGER = 5_000
 def with_defaults(
     options: SocketOptions[OptionT] | None, defaults: Mapping[zmq.SocketOption, int | bytes | str]
 ) -> dict[int, int | bytes | str]:
-    """Return *options* and, where they say nothing, *defaults*; ``TypeError`` when they are no mapping."""
+    """Return *options* and, where they say nothing, *defaults*; ``TypeError`` when they are not a mapping."""
     if options is not None and not isinstance(options, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers need not be typed
         raise TypeError(f"socket_options is of type {_type_name(options)}, expected a mapping, or None")
     return {option: value for mapping in (defaults, options or {}) for option, value in mapping.items()}

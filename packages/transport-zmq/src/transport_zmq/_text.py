@@ -26,7 +26,7 @@ class _Room:
         """
         Have the allocator keep room for messages of *size*.
 
-        It would give their memory back after each and take it anew for the next, in some 500 page faults for 1 MiB.
+        It would return their memory after each and allocate it again for the next, in some 500 page faults for 1 MiB.
         A mapped block that is freed teaches glibc to keep twice its size (M_TRIM_THRESHOLD in mallopt(3)).
         The block made here is never touched, so it costs next to nothing.
         """
@@ -35,7 +35,7 @@ class _Room:
 
 
 def encode(what: str, text: str) -> bytes:
-    """Return *text* as UTF-8; ``TypeError`` or ``ValueError`` about *what* it is when it is no such text."""
+    """Return *text* as UTF-8; ``TypeError`` or ``ValueError``, which names it as *what*, unless that is possible."""
     if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers need not be typed
         raise TypeError(f"{what} is of type {type(text).__name__}, expected str")
     try:

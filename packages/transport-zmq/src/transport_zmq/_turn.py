@@ -113,7 +113,7 @@ class Turn:
             self.call_next()
 
     def end_in_turn(self) -> None:
-        """End the socket; only for who has the turn."""
+        """End the socket; only for the thread that has the turn."""
         if not self.closed:
             self.closed = True
             self._end()

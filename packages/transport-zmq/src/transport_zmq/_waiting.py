@@ -29,7 +29,7 @@ class Lock(Protocol):
 
 class TimedSocket:
     """
-    A socket whose waits end in time with ``zmq.Again``; for who has the turn alone.
+    A socket whose waits end in time with ``zmq.Again``; only for the thread that has the turn.
 
     ``receive`` takes what ``recv`` takes and waits for up to ``limit`` seconds (``None``: for ever), which
     :meth:`set_limit` sets.

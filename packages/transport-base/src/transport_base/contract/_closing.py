@@ -92,7 +92,7 @@ class Closing(Suite):
 
     @promise("close", by=ClosableTransport.close)
     def test_close_leaves_no_thread_and_no_socket_behind(self, pair: Trial) -> None:
-        """What was closed has left no thread and no socket behind."""
+        """A closed transport leaves no thread and no socket behind."""
         # Once beforehand, because what a library opens at its first use and keeps is not the transport's.
         with pair.another() as first:
             first.works(first.client())
