@@ -15,14 +15,14 @@ from transport_base import TransportClosedError, TransportConnectionError, Trans
 from transport_base.contract import ALL_PROMISES, Contract, Pair
 
 Wrong = type[MemoryServer] | type[MemoryClient]
-MUTANTS: dict[str, tuple[Wrong, str]] = {}
+MUTANTS: list[tuple[Wrong, str]] = []
 
 
-def caught_by(test: str) -> Any:
-    """Enter a wrong transport with the test that has to catch it."""
+def caught_by(*tests: str) -> Any:
+    """Enter a wrong transport with the tests that have to catch it."""
 
     def enter(wrong: Wrong) -> Wrong:
-        MUTANTS[wrong.__name__] = (wrong, test)
+        MUTANTS.extend((wrong, test) for test in tests)
         return wrong
 
     return enter
@@ -192,7 +192,11 @@ class EveryTenthGoesToTwo(MemoryServer):
         return super().hand_out(call)
 
 
-@caught_by("test_one_client_serves_many_threads")
+@caught_by(
+    "test_one_client_serves_many_threads",
+    "test_many_calls_of_coroutines_get_their_own_replies",
+    "test_cancelled_call_ends_at_once_and_the_client_works_on",
+)
 class OneSlotForAllReplies(MemoryClient):
     """Keeps the reply that came last for whoever asks first."""
 
@@ -304,6 +308,30 @@ class ReceivesForEver(MemoryServer):
         return super().receive_message()
 
 
+@caught_by("test_receiving_works_after_it_timed_out")
+class DeafAfterATimeout(MemoryServer):
+    deaf = False
+
+    def receive_message(self, timeout: float | None = None) -> tuple[Any, str]:
+        if self.deaf:
+            raise TransportTimeoutError("no message")
+        try:
+            return super().receive_message(timeout)
+        except TransportTimeoutError:
+            self.deaf = True
+            raise
+
+
+@caught_by("test_timeout_of_a_call_out_of_range_is_a_value_error")
+class TakesNegativeTimeoutsOfCalls(MemoryClient):
+    def send_message(
+        self, message: str, *, expect_reply: bool = True, timeout: float | EllipsisType | None = ...
+    ) -> str | None:
+        if isinstance(timeout, float | int) and not timeout >= 0:
+            timeout = 0
+        return super().send_message(message, expect_reply=expect_reply, timeout=timeout)
+
+
 @caught_by("test_receive_timeout_out_of_range_is_a_value_error")
 class TakesNegativeTimeouts(MemoryServer):
     def receive_message(self, timeout: float | None = None) -> tuple[Any, str]:
@@ -345,16 +373,48 @@ class OneWayChecksNothing(MemoryClient):
             return None
 
 
+@caught_by("test_one_way_message_is_sent_once")
+class SendsOneWayTwice(MemoryClient):
+    def send_message(self, message: str, *, expect_reply: bool = True, **options: Any) -> str | None:
+        if not expect_reply:
+            super().send_message(message, expect_reply=False, **options)
+        return super().send_message(message, expect_reply=expect_reply, **options)
+
+
+@caught_by("test_reply_to_a_one_way_message_does_not_disturb_later_calls")
+class TakesRepliesToOneWayMessages(MemoryClient):
+    """Has one line of replies for all its messages, the oldest first."""
+
+    def send_message(self, message: str, *, expect_reply: bool = True, **options: Any) -> str | None:
+        call = None if expect_reply else Call(message)
+        if call is None:
+            return super().send_message(message, expect_reply=expect_reply, **options)
+        with self.server.changed:
+            self.server.let_in(call)
+        self.one_way = call
+        return None
+
+    def wait(self, call: Call, seconds: float | None) -> str | None:
+        earlier: Call | None = vars(self).pop("one_way", None)
+        return super().wait(earlier if earlier is not None and earlier.ended else call, seconds)
+
+
 # --- closing
 
 
-@caught_by("test_close_from_another_thread_wakes_every_receiver")
+@caught_by(
+    "test_close_from_another_thread_wakes_every_receiver",
+)
 class CloseWakesNoReceiver(MemoryServer):
     def close(self, drain: float = 0) -> None:
         self.closed = True
 
 
-@caught_by("test_close_from_another_thread_wakes_a_caller")
+@caught_by(
+    "test_close_from_another_thread_wakes_a_caller",
+    "test_aclose_wakes_every_coroutine_and_leaves_no_thread",
+    "test_close_from_another_thread_wakes_every_caller",
+)
 class CloseIsSwallowed(MemoryClient):
     def close(self) -> None:
         pass
@@ -524,9 +584,8 @@ def suite(wrong: Wrong) -> Contract:
     return Mutated()
 
 
-@pytest.mark.parametrize("name", MUTANTS)
-def test_wrong_transport_is_caught_by_the_promise_that_it_breaks(name: str) -> None:
-    wrong, test = MUTANTS[name]
+@pytest.mark.parametrize(("wrong", "test"), MUTANTS, ids=[f"{wrong.__name__}-{test}" for wrong, test in MUTANTS])
+def test_wrong_transport_is_caught_by_the_promise_that_it_breaks(wrong: Wrong, test: str) -> None:
     with pytest.raises(pytest.fail.Exception) as failed:
         getattr(suite(wrong), test)()
     while LEAKED:
@@ -540,19 +599,15 @@ def test_wrong_transport_is_caught_by_the_promise_that_it_breaks(name: str) -> N
 
 def test_every_promise_is_broken_by_a_wrong_transport() -> None:
     tests = {name for name in dir(Contract) if name.startswith("test_")}
-    without = tests - {test for _, test in MUTANTS.values()}
+    without = tests - {test for _, test in MUTANTS}
     assert without <= UNBROKEN, without
 
 
 # What no fault of a single method shows that another test does not show first.
 UNBROKEN = {
-    "test_close_from_another_thread_wakes_every_caller",
+    "test_cancelled_serve_async_ends",
     "test_closing_from_several_threads_at_once_is_safe",
-    "test_one_way_message_is_sent_once",
-    "test_receiving_works_after_it_timed_out",
-    "test_reply_to_a_one_way_message_does_not_disturb_later_calls",
     "test_serve_ends_after_a_drain_with_nothing_lost",
     "test_serve_goes_on_after_a_handler_that_fails",
-    "test_timeout_of_a_call_out_of_range_is_a_value_error",
     "test_waiting_greenlet_does_not_stop_the_others",
 }

@@ -131,24 +131,30 @@ def _answer(
 ) -> None:
     try:
         failure = _reply(server, context, handler, message)
-        if failure is None:
-            return
-        if on_error is None:
-            _log.error("handler failed; dropped the message", exc_info=failure)
-        else:
-            _log.error("handler failed; on_error makes the reply", exc_info=failure)
-            failure = _reply(server, context, on_error, message, failure)
-            if failure is None:
-                return
-            _log.error("on_error failed; dropped the message", exc_info=failure)
-        _drop(server, context)
+        if failure is not None:
+            reply_with(server, context, message, failure, on_error)
     except TransportError:
         raise
     except BaseException:
         # KeyboardInterrupt or SystemExit, maybe after the reply has left: then there is nothing to drop.
         with contextlib.suppress(TransportError):
-            _drop(server, context)
+            drop(server, context)
         raise
+
+
+def reply_with(
+    server: ServerTransport[ContextT], context: ContextT, message: str, failure: Exception, on_error: OnError | None
+) -> None:
+    """Log *failure*; reply what *on_error* makes of it, or drop the message."""
+    if on_error is None:
+        _log.error("handler failed; dropped the message", exc_info=failure)
+    else:
+        _log.error("handler failed; on_error makes the reply", exc_info=failure)
+        further = _reply(server, context, on_error, message, failure)
+        if further is None:
+            return
+        _log.error("on_error failed; dropped the message", exc_info=further)
+    drop(server, context)
 
 
 def _reply(
@@ -159,6 +165,11 @@ def _reply(
         reply = make(*arguments)
     except Exception as exc:
         return exc
+    return send(server, context, reply)
+
+
+def send(server: ServerTransport[ContextT], context: ContextT, reply: str | None) -> Exception | None:
+    """Send *reply*, ``None`` as the empty string; return what kept it from being one."""
     try:
         server.send_reply(context, "" if reply is None else reply)
     except TransportError:
@@ -168,6 +179,7 @@ def _reply(
     return None
 
 
-def _drop(server: ServerTransport[ContextT], context: ContextT) -> None:
+def drop(server: ServerTransport[ContextT], context: ContextT) -> None:
+    """Give the message up, where the server can."""
     if isinstance(server, DroppingServerTransport):
         server.drop(context)

@@ -23,6 +23,7 @@ from .._further import (
     TimedClientTransport,
     TimedServerTransport,
 )
+from ._blocking import LoopThread
 from ._calls import BrokenPromiseError
 from ._contract import Contract
 from ._pair import ALL_PROMISES, Pair, Promise
@@ -35,6 +36,7 @@ __all__ = [
     "ClosableTransport",
     "Contract",
     "DrainingServerTransport",
+    "LoopThread",
     "Pair",
     "Promise",
     "TimedClientTransport",

@@ -1,5 +1,6 @@
 """All parts of the suite in one class."""
 
+from ._asyncio import Asyncio
 from ._closing import Closing, Draining, Dropping
 from ._messages import Contexts, Messages
 from ._one_way import OneWay
@@ -8,7 +9,18 @@ from ._timeouts import ReceiveTimeouts, Timeouts
 
 
 class Contract(
-    Messages, Contexts, Threads, Timeouts, ReceiveTimeouts, OneWay, Closing, Dropping, Draining, Greenlets, Pickling
+    Messages,
+    Contexts,
+    Threads,
+    Timeouts,
+    ReceiveTimeouts,
+    OneWay,
+    Closing,
+    Dropping,
+    Draining,
+    Greenlets,
+    Pickling,
+    Asyncio,
 ):
     """
     Every promise of the contract as a test.
