@@ -310,3 +310,30 @@ def test_gunicorn_runs_it_with_a_loop_in_each_worker(tmp_path: Path, worker: str
         process.wait(10)
         assert process.stderr is not None
         process.stderr.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="gunicorn runs on POSIX alone")
+def test_gunicorn_that_loads_it_before_it_forks_answers_503_at_once_and_says_why(tmp_path: Path) -> None:
+    """``preload_app``: the receiving loop stays in the master, which gets no requests."""
+    (tmp_path / "service.py").write_text(GUNICORN_APP.format(imports="", options=""))
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-m", "gunicorn", "--preload"]
+    log = tmp_path / "log"
+    with log.open("w") as stderr, socket.create_server(("127.0.0.1", 0)) as listener:
+        # The listener is handed over, so a request can wait in it until the worker is there.
+        process = subprocess.Popen(
+            [*command, "--bind", f"fd://{listener.fileno()}", "--chdir", str(tmp_path), "service:app"],
+            stderr=stderr,
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(["", *sys.path]), "HOME": str(tmp_path)},
+            pass_fds=[listener.fileno()],
+        )
+        try:
+            answers = [post(listener.getsockname()[1], b"hello") for _ in range(3)]
+        finally:
+            process.terminate()
+            process.wait(30)
+    for status, headers, body in answers:
+        assert (status, body.partition(b";")[0]) == (503, b"No loop receives messages in this process of the server")
+        assert "retry-after" not in headers
+    [line] = [line for line in log.read_text().splitlines() if "no loop receives" in line]
+    assert "preload_app off" in line
