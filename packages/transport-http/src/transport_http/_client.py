@@ -126,7 +126,9 @@ class HttpPostClientTransport:
         except TransportClosedError:
             raise TransportClosedError(f"the client of {self._shown} is closed") from None
         try:
-            answer = self._post(call, body, one_way=not expect_reply)
+            call.body = body
+            del body
+            answer = self._post(call, message, one_way=not expect_reply)
             if not expect_reply:
                 _read_leniently(answer)
                 return None
@@ -170,12 +172,12 @@ class HttpPostClientTransport:
             return failure, failure.__cause__
         return translate(failure, self._shown, call)
 
-    def _post(self, call: Call, body: bytes, *, one_way: bool) -> _Answer:
+    def _post(self, call: Call, message: str, *, one_way: bool) -> _Answer:
         """Post, and follow redirects that take the message along; return an answer with a status of 2xx."""
         url = self._endpoint.url
         redirects = 0
         while True:
-            answer = self._endpoint.post(call, url, body, one_way=one_way)
+            answer = self._endpoint.post(call, url, one_way=one_way)
             if 200 <= answer.status < 300:
                 return answer
             location = answer.named.get("location")
@@ -184,6 +186,7 @@ class HttpPostClientTransport:
                 text = decode_leniently(answer.named.get("content-type", ""), _read_leniently(answer))
                 raise HttpStatusError(self._shown, answer.status, answer.reason, text, answer.headers)
             _read_leniently(answer)
+            call.body = message.encode()
             url = target
             redirects += 1
 

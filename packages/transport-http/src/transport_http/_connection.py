@@ -30,7 +30,7 @@ _PORTS = {"http": 80, "https": 443, "socks4": 1080, "socks4a": 1080, "socks5": 1
 class Call:
     """One call: its deadline, what it may receive, and the connection that it holds. Only its own thread uses it."""
 
-    __slots__ = ("allowance", "connection", "deadline", "max_bytes", "reusable", "sent", "timeout", "way")
+    __slots__ = ("allowance", "body", "connection", "deadline", "max_bytes", "reusable", "sent", "timeout", "way")
 
     def __init__(self, timeout: float | None, max_bytes: int) -> None:
         self.timeout = timeout
@@ -38,6 +38,8 @@ class Call:
         self.max_bytes = max_bytes
         # Beside the body there are its head and the sizes of its chunks: this bounds what never ends.
         self.allowance = 8 * max_bytes + 16 * 1024 * 1024
+        # Of the message, until it is sent: a large one must not take memory while its reply is read.
+        self.body = b""
         self.connection: Connection | None = None
         # Whether the connection's last response was read to its end, so that it can carry the next request.
         self.reusable = False
@@ -72,6 +74,8 @@ class Connection:
         # Set when the client is closed while a call holds this connection.
         self.broken = False
         self.use_by = float("inf")
+        # What the last head of a response was parsed into, should the next one be the same.
+        self.last_head: tuple[bytes, int, int, str, list[tuple[str, str]], dict[str, str]] | None = None
         self._lock = lock
         self._sock: Any = None
         self._base: socket.socket | None = None

@@ -153,11 +153,12 @@ class Engine(BaseAdapter):
             if time.monotonic() < connection.use_by and connection.is_quiet():
                 return connection
 
-    def exchange(self, call: Call, route: Route, method: str, head: bytes, body: bytes) -> Response:
-        """Send a request, once; return its response when the head of that is there."""
+    def exchange(self, call: Call, route: Route, method: str, head: bytes) -> Response:
+        """Send a request with the body of *call*, once; return its response when the head of that is there."""
         connection = self._take(call, route)
         call.remaining()
         call.sent = True
+        body, call.body = call.body, b""
         broken: OSError | None = None
         try:
             if len(body) <= _ONE_PACKET:
@@ -168,6 +169,7 @@ class Engine(BaseAdapter):
         except (BrokenPipeError, ConnectionResetError) as exc:
             # A server that refuses a message may close before it has read it all; its answer says why.
             broken = exc
+        del body
         try:
             response = Response(connection, call, method)
         except OSError:
@@ -209,7 +211,8 @@ class Engine(BaseAdapter):
         route = self.route(url, proxies or {}, verify, cert)
         body = _as_bytes(request.body)
         head = write_head(request, route) + _length_line(method, body)
-        raw = self.exchange(call, route, method, head, body)
+        call.body = body
+        raw = self.exchange(call, route, method, head)
         response = requests.Response()
         response.status_code = raw.status
         response.reason = raw.reason

@@ -70,24 +70,34 @@ class Response:
         if self._at == len(self._buffer):
             self._fill("the head of its response")
         end = self._buffer.find(b"\r\n\r\n", self._at, self._at + _MAX_LINE) + 4
-        match = _HEAD.fullmatch(str(self._buffer[self._at : end], "latin-1")) if end > 4 else None
-        if match is None:
-            # In several packets, long, or with lines that are folded or end with a bare LF.
-            self._minor, self.status, self.reason, self.fields = self._read_lines()
+        text = self._buffer[self._at : end]
+        known = self._connection.last_head
+        if known is None or known[0] != text:
+            parsed = self._parse_head(str(text, "latin-1"), end)
+            # The heads of a server differ by little, often by nothing: the date has whole seconds.
+            known = (text, *parsed)
+            self._connection.last_head = known if text else None
         else:
             self._at = end
-            minor, status, reason, lines = match.groups("")
-            self._minor, self.status, self.reason = int(minor), int(status), reason.rstrip(" \t")
-            self.fields = [(name, value.rstrip(" \t")) for name, value in _FIELDS.findall(lines)]
-        if len(self.fields) > _MAX_HEADERS:
+        _, self._minor, self.status, self.reason, self.fields, self.named = known
+
+    def _parse_head(self, text: str, end: int) -> tuple[int, int, str, list[tuple[str, str]], dict[str, str]]:
+        match = _HEAD.fullmatch(text) if text else None
+        if match is None:
+            # In several packets, long, or with lines that are folded or end with a bare LF.
+            minor, status, reason, fields = self._read_lines()
+        else:
+            self._at = end
+            digit, code, reason, lines = match.groups("")
+            minor, status, reason = int(digit), int(code), reason.rstrip(" \t")
+            fields = [(name, value.rstrip(" \t")) for name, value in _FIELDS.findall(lines)]
+        if len(fields) > _MAX_HEADERS:
             raise MalformedError(f"more than {_MAX_HEADERS} headers")
-        named = {name.lower(): value for name, value in self.fields}
-        if len(named) < len(self.fields):
-            named = {}
-            for name, value in self.fields:
-                key = name.lower()
-                named[key] = f"{named[key]}, {value}" if key in named else value
-        self.named = named
+        named: dict[str, str] = {}
+        for name, value in fields:
+            key = name.lower()
+            named[key] = f"{named[key]}, {value}" if key in named else value
+        return minor, status, reason, fields, named
 
     def _read_lines(self) -> tuple[int, int, str, list[tuple[str, str]]]:
         self._head_left = _MAX_HEAD

@@ -67,25 +67,25 @@ class Endpoint:
             self._request = self._prepare(self.url, b"", one_way=False)
             self._heads = [self._head(self._prepare(self.url, b"", one_way=one_way)) for one_way in (False, True)]
 
-    def post(self, call: Call, url: str, body: bytes, *, one_way: bool) -> "Response | SessionResponse":
-        """Post *body* to *url*, once; return when the head of the response is there."""
+    def post(self, call: Call, url: str, *, one_way: bool) -> "Response | SessionResponse":
+        """Post the body of *call* to *url*, once; return when the head of the response is there."""
         if not self._plain:
-            return self._post_by_session(call, url, body, one_way=one_way)
+            return self._post_by_session(call, url, one_way=one_way)
         request, head, jar = self._request, self._heads[one_way], self._session.cookies
         if url != self.url or jar:
             # The jar may change meanwhile, which its iterators do not survive.
             with self._cookies_lock:
-                request = self._prepare(url, body, one_way=one_way)
+                request = self._prepare(url, b"", one_way=one_way)
             head = self._head(request)
-        response = self._engine.exchange(call, self._route, "POST", b"%b%d\r\n\r\n" % (head, len(body)), body)
+        response = self._engine.exchange(call, self._route, "POST", b"%b%d\r\n\r\n" % (head, len(call.body)))
         if "set-cookie" in response.named:
             with self._cookies_lock:
                 _cookies.extract_cookies_to_jar(jar, request, response)
         return response
 
-    def _post_by_session(self, call: Call, url: str, body: bytes, *, one_way: bool) -> "SessionResponse":
+    def _post_by_session(self, call: Call, url: str, *, one_way: bool) -> "SessionResponse":
         with self._cookies_lock:
-            prepared = self._prepare(url, body, one_way=one_way)
+            prepared = self._prepare(url, call.body, one_way=one_way)
         left: float | None = TimeLeft.of(call)
         if not self._ours:
             # Nobody knows what an adapter of the caller's own has sent.
