@@ -13,7 +13,7 @@ Every code block of every README, and of every page of the site, does what it sa
 - What would install something is checked without doing so: ``pip install`` has to name a distribution of this
   repository, and ``pip install hatch && hatch run …`` a script of hatch.toml, the test command being what .ci/run runs.
 - The ``console`` block under "Vendoring" needs wheels and is run by delivery/test_vendoring.py, which builds them.
-- ``toml`` is parsed. On the site's pages there may also be figures (``text``), JavaScript and nginx's configuration,
+- ``toml`` is parsed. On the site's pages there may also be figures (``text``) and JavaScript,
   which nothing here runs.
 - A block of another language fails its test: there is nothing here that would run it.
 """
@@ -38,7 +38,7 @@ DEADLINE = 60
 READMES = [ROOT / "README.md", *sorted(ROOT.glob("packages/*/README.md"))]
 PAGES = [*READMES, *sorted(ROOT.glob("packages/*/docs/*.md")), ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md"]
 # What the pages of the site may have beyond that. What is in braces is for the site's generator.
-FURTHER_LANGUAGES = {"js", "nginx", "text", "toml", "{eval-rst}", "{literalinclude}"}
+FURTHER_LANGUAGES = {"js", "text", "toml", "{eval-rst}", "{literalinclude}"}
 DISTRIBUTIONS = sorted(folder.name for folder in ROOT.glob("packages/*"))
 
 

@@ -51,7 +51,7 @@ nitpick_ignore_regex = [
     ("py:.*", r"(BaseException|Exception|TypeError|ValueError|TimeoutError|ConnectionError|KeyboardInterrupt)"),
     ("py:.*", r"(SystemExit|OSError|RuntimeError|NotImplementedError|optional|\.\.\.|EllipsisType|Mapping)"),
     ("py:.*", r"(.*\.)?(ContextT|_ClosableServer|Handler|OnError|SocketOptions|OptionT)"),
-    ("py:.*", r"(.*\.)?(OwnSocket|WaitingQueue|RequestOptions|Promise|promises)"),
+    ("py:.*", r"(.*\.)?(OwnSocket|WaitingQueue|RequestOptions|Promise|promises|ClientT_co)"),
 ]
 
 html_theme = "furo"
@@ -85,6 +85,7 @@ def _public_name(
     # Errors of the base are known by their bare names in all packages, and so are the methods of its interfaces.
     public = [re.sub(r"^(transport_\w+)\.(?:_\w+\.)+", r"\1.", target)]
     public += [f"transport_base.{target}", f"transport_base.ServerTransport.{target}"]
+    public.append(public[0].replace("transport_base.", "transport_base.contract."))
     for name in public:
         found = python.resolve_xref(env, node["refdoc"], app.builder, node["reftype"], name, node, text)
         if found is not None:
