@@ -1,16 +1,24 @@
 """One client and the ways in which a call can end."""
 
+import pickle
 import socket as sockets
 import threading
 import time
 from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
 import zmq
 
-from transport_base import TransportClosedError, TransportProtocolError, TransportTimeoutError, serve
+from transport_base import (
+    TransportClosedError,
+    TransportConnectionError,
+    TransportProtocolError,
+    TransportTimeoutError,
+    serve,
+)
 from transport_zmq import ZmqClientTransport, ZmqServerTransport
 
 LIMIT = 10.0  # seconds that no wait here comes near to
@@ -78,10 +86,15 @@ def test_a_call_without_reply_times_out_and_the_next_one_works(
             server.close()
 
 
-def test_a_call_without_a_server_times_out(context: Context) -> None:
+def test_a_call_without_a_server_times_out_and_says_that_nothing_was_sent(context: Context) -> None:
     with ZmqClientTransport.create(context, free_endpoint(), 0.1) as client:
-        with pytest.raises(TransportTimeoutError, match=r"no reply from .* within 0\.1 s"):
-            client.send_message("x")
+        for _ in range(3):
+            with pytest.raises(
+                TransportConnectionError, match=r"no connection to .* within 0\.1 s; the message was not sent"
+            ) as caught:
+                client.send_message("x")
+            assert isinstance(caught.value, TransportTimeoutError)
+            assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
         with pytest.raises(TransportTimeoutError, match=r"no connection to .*; the message was not sent"):
             client.send_message("x", expect_reply=False)
 
@@ -269,12 +282,51 @@ def test_a_reply_that_is_none_is_an_error(context: Context, frames: list[bytes],
         client.send_message("x")
 
 
-def test_a_reply_over_the_limit_never_arrives(context: Context, echo: ZmqServerTransport) -> None:
-    with ZmqClientTransport.create(context, echo.endpoint, 0.5, max_message_bytes=1000) as client:
-        assert client.send_message("x" * 1000) == "x" * 1000
+def test_a_reply_over_the_limit_never_arrives(context: Context, server: ZmqServerTransport, running: Running) -> None:
+    def answer() -> None:
+        serve(server, lambda message: message * 2)
+
+    with (
+        running(answer),
+        server,
+        ZmqClientTransport.create(context, server.endpoint, 0.5, max_message_bytes=1000) as client,
+    ):
+        assert client.send_message("x" * 500, timeout=LIMIT) == "x" * 1000
         with pytest.raises(TransportTimeoutError):
-            client.send_message("x" * 1001)
-        assert client.send_message("and on") == "and on"
+            client.send_message("x" * 501)
+        assert client.send_message("and on", timeout=LIMIT) == "and onand on"
+
+
+def test_a_message_over_the_limit_is_refused_before_it_is_sent(context: Context, echo: ZmqServerTransport) -> None:
+    with ZmqClientTransport.create(context, echo.endpoint, LIMIT, max_message_bytes=1000) as client:
+        for expect_reply in (True, False):
+            with pytest.raises(ValueError, match="message has 1001 bytes, expected at most 1000"):
+                client.send_message("x" * 1001, expect_reply=expect_reply)
+            with pytest.raises(ValueError, match="message has 1002 bytes"):
+                client.send_message("ß" * 501, expect_reply=expect_reply)
+        assert client.send_message("ß" * 500) == "ß" * 500
+
+
+def test_a_server_that_is_there_and_does_not_answer_may_have_handled_it(
+    context: Context, server: ZmqServerTransport
+) -> None:
+    with ZmqClientTransport.create(context, server.endpoint, 1) as client:
+        with pytest.raises(TransportTimeoutError, match="the server may have handled the message") as caught:
+            client.send_message("x")
+        assert not isinstance(caught.value, TransportConnectionError)
+
+
+def test_after_a_server_has_gone_it_is_not_sent_again(context: Context) -> None:
+    """A socket that had a connection can't tell; the next call has one that never had."""
+    with ZmqClientTransport.create(context, free_endpoint(), LIMIT) as client:
+        with ZmqServerTransport.create(context, client._endpoint) as server, ThreadPoolExecutor(1) as pool:
+            reply = pool.submit(client.send_message, "x")
+            server.send_reply(server.receive_message(LIMIT)[0], "y")
+            assert reply.result(LIMIT) == "y"
+        with pytest.raises(TransportTimeoutError):
+            client.send_message("x", timeout=0.1)
+        with pytest.raises(TransportConnectionError, match="was not sent"):
+            client.send_message("x", timeout=0.1)
 
 
 def test_a_context_that_is_destroyed_ends_the_calls(server: ZmqServerTransport, running: Running) -> None:

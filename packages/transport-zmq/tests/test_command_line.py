@@ -51,7 +51,7 @@ def test_echo_ends_cleanly_on_a_signal(echo: tuple[subprocess.Popen[str], str], 
 @pytest.mark.parametrize(
     ("arguments", "stdin", "words"),
     [
-        (["tcp://127.0.0.1:9", "x", "--timeout", "0.1"], b"", "no reply from tcp://127.0.0.1:9 within 0.1 s"),
+        (["tcp://127.0.0.1:9", "x", "--timeout", "0.1"], b"", "no connection to tcp://127.0.0.1:9 within 0.1 s"),
         (["nowhere", "x"], b"", "endpoint 'nowhere' is not understood"),
         (["tcp://127.0.0.1:9", "-"], b"\xff", "standard input is not UTF-8 at byte 0"),
         (["tcp://127.0.0.1:9", "\udcff"], b"", "can't decode byte 0xff"),

@@ -12,6 +12,7 @@ from transport_base import TransportClosedError, TransportProtocolError, Transpo
 from ._deadline import deadline, next_wait, remaining
 from ._pool import ClientSocket, Pool
 from ._text import decode
+from ._watch import NotSentError, Watch
 
 ResultT = TypeVar("ResultT")
 
@@ -33,51 +34,71 @@ class Calls:
     and in whole messages, as they send the next one.
     """
 
-    def __init__(self, endpoint: str, requests: Pool, one_way: Pool) -> None:
+    def __init__(self, endpoint: str, requests: Pool, one_way: Pool, max_bytes: float) -> None:
         self._endpoint = endpoint
+        self._max_bytes = max_bytes
         self._requests = requests
         self._one_way = one_way
         self._closed = False
 
-    def request(self, data: bytes, timeout: float | None) -> str:
+    def request(self, data: bytes, timeout: float | None) -> str:  # noqa: C901, PLR0912, PLR0915  # a call, step by step
         """Send *data* and wait for the reply; return its text."""
+        if len(data) > self._max_bytes:
+            raise self._too_large(data)
         end = deadline(timeout)
         pool = self._requests
-        socket = self._taken(pool, end, timeout)
-        turn = socket.turn
+        watch: Watch | None = None
         try:
-            turn.holder = get_ident()
-            if self._closed or turn.closed:
-                raise self._closed_error()
-            socket.reusable = pool.reuses_failed
-            line = socket.timed
-            wait = next_wait(timeout)
+            socket = self._taken(pool, end, timeout)
+            turn = socket.turn
             try:
-                line.send_now(data, _DONTWAIT)
-            except zmq.Again as exc:
-                self._again(partial(line.send, data), exc, end, timeout, _UNSENT)
-                wait = next_wait(remaining(end))
-            del data  # a large one, alive beside its reply, costs more in page faults than all else here
-            try:
-                frame = line.receive_within(wait)
-            except zmq.Again as exc:
-                frame = self._again(line.receive_within, exc, end, timeout, _UNANSWERED)
-            if frame.more:
-                raise TransportProtocolError(f"reply from {self._endpoint} has several frames, expected 1")
-            reply = decode(frame, "utf-8")
-            socket.reusable = True
-        except UnicodeDecodeError as exc:
-            raise TransportProtocolError(
-                f"reply from {self._endpoint} has byte 0x{exc.object[exc.start]:02x} at {exc.start}, expected UTF-8"
-            ) from exc
+                turn.holder = get_ident()
+                if self._closed or turn.closed:
+                    raise self._closed_error()
+                socket.reusable = pool.reuses_failed
+                line = socket.timed
+                wait = next_wait(timeout)
+                try:
+                    line.send_now(data, _DONTWAIT)
+                except zmq.Again as exc:
+                    self._again(partial(line.send, data), exc, end, timeout, _UNSENT)
+                    wait = next_wait(remaining(end))
+                del data  # a large one, alive beside its reply, costs more in page faults than all else here
+                try:
+                    frame = line.receive_within(wait)
+                except zmq.Again as exc:
+                    frame = self._again(line.receive_within, exc, end, timeout, _UNANSWERED)
+                if frame.more:
+                    raise TransportProtocolError(f"reply from {self._endpoint} has several frames, expected 1")
+                reply = decode(frame, "utf-8")
+                socket.reusable = True
+                if socket.watch is not None:
+                    socket.end_watch()
+            except TransportTimeoutError:
+                # The socket is closed as it is given back; only then is it certain what became of the message.
+                watch, socket.watch = socket.watch, None
+                raise
+            except UnicodeDecodeError as exc:
+                raise TransportProtocolError(
+                    f"reply from {self._endpoint} has byte 0x{exc.object[exc.start]:02x} at {exc.start}, expected UTF-8"
+                ) from exc
+            finally:
+                turn.holder = 0
+                turn.leave(None)
+                pool.give_back(socket)
+        except TransportTimeoutError as exc:
+            if watch is not None and watch.never_connected():
+                raise NotSentError(_text(_UNSENT, self._endpoint, timeout)) from exc.__cause__
+            raise
         finally:
-            turn.holder = 0
-            turn.leave(None)
-            pool.give_back(socket)
+            if watch is not None:
+                watch.close()
         return reply
 
     def tell(self, data: bytes, timeout: float | None) -> None:
         """Send *data* and wait until it is on its way."""
+        if len(data) > self._max_bytes:
+            raise self._too_large(data)
         end = deadline(timeout)
         pool = self._one_way
         socket = self._taken(pool, end, timeout)
@@ -142,8 +163,15 @@ class Calls:
         finally:
             del reason  # whose traceback has this frame: the two would keep the client alive
 
+    def _too_large(self, data: bytes) -> ValueError:
+        return ValueError(f"message has {len(data)} bytes, expected at most {self._max_bytes} (max_message_bytes)")
+
     def _late(self, timeout: float | None, lacking: str, fate: str) -> TransportTimeoutError:
-        return TransportTimeoutError(f"{lacking} {self._endpoint} within {timeout} s; {fate}")
+        return TransportTimeoutError(_text((lacking, fate), self._endpoint, timeout))
 
     def _closed_error(self) -> TransportClosedError:
         return TransportClosedError(f"client of {self._endpoint} was closed during the call")
+
+
+def _text(lacking: tuple[str, str], endpoint: str, timeout: float | None) -> str:
+    return f"{lacking[0]} {endpoint} within {timeout} s; {lacking[1]}"

@@ -1,5 +1,6 @@
 """The client side: REQ sockets, one for each call that is under way."""
 
+import math
 from types import EllipsisType, TracebackType
 from typing import Any, Literal, NoReturn, Self, overload
 
@@ -10,6 +11,7 @@ from transport_base import TransportClosedError
 from ._calls import Calls
 from ._deadline import check_timeout
 from ._life import Life
+from ._own_socket import OwnSocket
 from ._pool import ClientSocket, Pool
 from ._sockets import (
     DEFAULT_MAX_MESSAGE_BYTES,
@@ -24,6 +26,8 @@ from ._sockets import (
     with_defaults,
 )
 from ._text import encode
+from ._waiting import is_green
+from ._watch import MOST_WATCHED, Watch
 
 
 class ZmqClientTransport:
@@ -64,9 +68,10 @@ class ZmqClientTransport:
             socket.set(zmq.REQ_RELAXED, 1)
             socket.set(zmq.REQ_CORRELATE, 1)
             pool = Pool(None, ClientSocket(socket))
+            max_bytes = int(socket.get(zmq.MAXMSGSIZE))
         except zmq.ZMQError as exc:
             raise translated(exc, "setting up a client") from exc
-        self._set_up(endpoint, timeout, pool, pool)
+        self._set_up(endpoint, timeout, pool, pool, max_bytes)
 
     @classmethod
     def create(
@@ -96,8 +101,10 @@ class ZmqClientTransport:
             socket_options: Options of libzmq by their numbers (``zmq.CURVE_SERVERKEY``, …), set on each
                 socket before it connects. They win over the defaults here, ZMQ_LINGER of 5 s for one-way
                 messages among them.
-            max_message_bytes: The most bytes of a reply (ZMQ_MAXMSGSIZE). libzmq cuts the connection to a
-                server that sends more, and the call ends by its timeout. ``None`` sets no bound.
+            max_message_bytes: The most bytes of a message and of a reply. A larger message is refused before it is
+                sent. libzmq cuts the connection to a server that sends more (ZMQ_MAXMSGSIZE), and the call ends by its
+                timeout. A message that is too large for the server ends so too, as libzmq tells neither side.
+                ``None`` sets no bound.
 
         Raises:
             TypeError: an argument is of the wrong type.
@@ -122,7 +129,21 @@ class ZmqClientTransport:
         )
 
         def open_request() -> ClientSocket:
-            return ClientSocket(open_socket(zmq_context, zmq.REQ, endpoint, bind=False, options=options), linger=0)
+            watches: list[Watch | None] = [None]
+
+            def watch(socket: OwnSocket) -> None:
+                # Within a process there are no connections to watch, and a greenlet must not wait for libzmq to close
+                # a socket.
+                if requests.size < MOST_WATCHED and not endpoint.startswith("inproc:") and not is_green(zmq_context):
+                    watches[0] = Watch.over(socket, zmq_context)
+
+            try:
+                socket = open_socket(zmq_context, zmq.REQ, endpoint, bind=False, options=options, prepare=watch)
+            except BaseException:
+                if watches[0] is not None:
+                    watches[0].close()
+                raise
+            return ClientSocket(socket, linger=0, watch=watches[0])
 
         def open_one_way() -> ClientSocket:
             return ClientSocket(open_socket(zmq_context, zmq.REQ, endpoint, bind=False, options=one_way_options))
@@ -130,13 +151,13 @@ class ZmqClientTransport:
         requests = Pool(open_request)
         requests.open_first()  # shows what is wrong with the arguments here and now
         transport = cls.__new__(cls)
-        transport._set_up(endpoint, timeout, requests, Pool(open_one_way))  # noqa: SLF001  # its own
+        transport._set_up(endpoint, timeout, requests, Pool(open_one_way), int(options[zmq.MAXMSGSIZE]))  # noqa: SLF001  # its own
         return transport
 
-    def _set_up(self, endpoint: str, timeout: float | None, requests: Pool, one_way: Pool) -> None:
+    def _set_up(self, endpoint: str, timeout: float | None, requests: Pool, one_way: Pool, max_bytes: int) -> None:
         self._endpoint = endpoint
         self._timeout = timeout
-        self._calls = Calls(endpoint, requests, one_way)
+        self._calls = Calls(endpoint, requests, one_way, math.inf if max_bytes < 0 else max_bytes)
         self._life = Life(f"client of {endpoint}")
 
     @overload
@@ -173,9 +194,14 @@ class ZmqClientTransport:
 
         Raises:
             TypeError: *message* is not a ``str``, or *timeout* is not a number; nothing was sent.
-            ValueError: *message* has no UTF-8 form, or *timeout* is negative; nothing was sent.
-            TransportTimeoutError: no reply in time, from a server that may have handled the message, or is not
-                there at all: libzmq does not say. For a one-way message, no connection in time; it was not sent.
+            ValueError: *message* has no UTF-8 form, or more bytes than ``max_message_bytes``, or *timeout* is
+                negative; nothing was sent.
+            TransportTimeoutError: no reply in time; the server may have handled the message. For a one-way message, no
+                connection in time; it was not sent.
+            TransportConnectionError: there was no connection at any time, as when nobody listens there; the message
+                was not sent. It is a ``TransportTimeoutError`` as well: the call waited for its whole time. (On
+                ``inproc`` endpoints, with greenlets, on a passed socket, and beyond eight calls at once that is not
+                known, and the error is ``TransportTimeoutError`` alone.)
             TransportProtocolError: the reply is not one frame of UTF-8. The server has handled the message.
             TransportClosedError: the client was closed, before the call or during it.
             TransportError: this process is a fork of the one that made the client, or a limit on sockets or files

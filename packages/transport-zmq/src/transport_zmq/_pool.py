@@ -8,6 +8,7 @@ import zmq
 from ._own_socket import OwnSocket
 from ._turn import Turn
 from ._waiting import lock_for, timed
+from ._watch import Watch
 
 _MOST_IDLE = 64  # sockets kept for the next calls; a burst of more calls at once opens more, and closes them afterwards
 
@@ -15,16 +16,30 @@ _MOST_IDLE = 64  # sockets kept for the next calls; a burst of more calls at onc
 class ClientSocket:
     """A socket of a client: what sends and receives, whose turn it is, and whether the next call may have it."""
 
-    __slots__ = ("reusable", "timed", "turn")
+    __slots__ = ("reusable", "timed", "turn", "watch")
 
-    def __init__(self, socket: zmq.Socket[bytes], linger: int | None = None) -> None:
+    def __init__(self, socket: zmq.Socket[bytes], linger: int | None = None, watch: Watch | None = None) -> None:
         self.timed = timed(socket)
         self.reusable = True
+        # Until the first reply; or a call that failed has taken it along.
+        self.watch = watch
         if isinstance(socket, OwnSocket):
-            self.turn = Turn(lambda: socket.close_in_turn(linger), lock_for(socket))
+
+            def close() -> None:
+                socket.close_in_turn(linger)
+                if self.watch is not None:
+                    self.watch.close()
+
+            self.turn = Turn(close, lock_for(socket))
             socket.closer = self.turn.close
         else:
             self.turn = Turn(self.timed.restore, lock_for(socket))
+
+    def end_watch(self) -> None:
+        """Watch no more, as there was a reply; for who has the turn."""
+        if self.watch is not None:
+            self.watch.end()
+            self.watch = None
 
 
 class Pool:
@@ -43,6 +58,11 @@ class Pool:
         self._idle: deque[ClientSocket] = deque()
         self._open: dict[ClientSocket, None] = {} if passed is None else {passed: None}
         self.closed = False
+
+    @property
+    def size(self) -> int:
+        """How many sockets are open."""
+        return len(self._open)
 
     def open_first(self) -> None:
         """Open a socket for the first call."""

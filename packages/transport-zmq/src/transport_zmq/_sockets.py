@@ -3,7 +3,7 @@
 import errno
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import zmq
@@ -64,9 +64,10 @@ def open_socket(
     *,
     bind: bool,
     options: Mapping[int, int | bytes | str],
+    prepare: Callable[[OwnSocket], object] | None = None,
 ) -> OwnSocket:
     """
-    Return a new socket with *options* set, then bound or connected to *endpoint*.
+    Return a new socket with *options* set, then given to *prepare*, then bound or connected to *endpoint*.
 
     Raises:
         TypeError: an argument is of the wrong type.
@@ -88,6 +89,8 @@ def open_socket(
     try:
         for option, value in options.items():
             _set_option(socket, option, value)
+        if prepare is not None:
+            prepare(socket)
         attach(socket, endpoint, bind=bind)
     except zmq.ZMQError as exc:
         socket.close(0)
