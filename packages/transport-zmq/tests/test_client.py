@@ -318,8 +318,9 @@ def test_a_server_that_is_there_and_does_not_answer_may_have_handled_it(
 
 def test_after_a_server_has_gone_it_is_not_sent_again(context: Context) -> None:
     """A socket that had a connection can't tell; the next call has one that never had."""
-    with ZmqClientTransport.create(context, free_endpoint(), LIMIT) as client:
-        with ZmqServerTransport.create(context, client._endpoint) as server, ThreadPoolExecutor(1) as pool:
+    endpoint = free_endpoint()
+    with ZmqClientTransport.create(context, endpoint, LIMIT) as client:
+        with ZmqServerTransport.create(context, endpoint) as server, ThreadPoolExecutor(1) as pool:
             reply = pool.submit(client.send_message, "x")
             server.send_reply(server.receive_message(LIMIT)[0], "y")
             assert reply.result(LIMIT) == "y"

@@ -21,6 +21,9 @@ from ._sockets import open_socket
 # How many sockets of one client are watched at once.
 MOST_WATCHED = 8
 
+# Where a context may have fewer sockets than that, they are for calls.
+_MANY_SOCKETS = 512
+
 # libzmq closes a socket in a thread of its own, in no time: there is no connection to finish. In milliseconds.
 _CLOSING = 200
 
@@ -44,6 +47,8 @@ class Watch:
     @classmethod
     def over(cls, socket: OwnSocket, context: zmq.Context[Any]) -> "Watch | None":
         """Watch *socket*, which is not connected yet; return ``None`` where there is no room for that."""
+        if context.get(zmq.MAX_SOCKETS) < _MANY_SOCKETS:
+            return None
         endpoint = f"inproc://{__name__}.{uuid4()}"
         try:
             socket.monitor(endpoint, _EVENTS)
