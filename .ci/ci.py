@@ -47,12 +47,12 @@ PARTS = (
     Part("isolated", "hatch run isolated:run"),
 )
 
-# How many run side by side. One test keeps about one core busy, and those that fill it put up with company.
+# How many run side by side. A test keeps about one core busy, and those that fill it tolerate another beside them.
 LANES = 2
 SKIPPED = 77
 # Seconds between two looks, between two lines that tell how far the parts are, and for a part before it counts as hung.
 _GLANCE, _PULSE, _LIMIT = 0.1, 20, 1800
-# What Python and its tools would take from whoever runs this, and what makes their output hard to read.
+# Settings of the user that would change what Python and its tools do, or make their output hard to read.
 _NOT_PASSED_ON = ("PYTHON", "PYTEST", "PY_COLORS", "MYPY", "RUFF_", "FORCE_COLOR", "CLICOLOR", "COLUMNS")
 
 

@@ -1,4 +1,4 @@
-"""Lets the tests of this folder import the modules beside them, and keeps the settings of whoever runs them out."""
+"""Lets the tests of this folder import the modules beside them, and keeps the user's settings out."""
 
 import os
 import sys

@@ -18,7 +18,7 @@ _DEADLINE = 60.0
 
 class Hub:
     """
-    A gevent hub in a thread of its own: nothing is monkey-patched, so whoever blocks the thread blocks the hub.
+    A gevent hub in a thread of its own: nothing is monkey-patched, so what blocks the thread blocks the hub.
 
     To be used as a context manager.
     """

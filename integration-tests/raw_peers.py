@@ -56,7 +56,7 @@ def listening(behave: Behaviour) -> Generator[int]:
 
 
 class CuttingProxy:
-    """What stands between a client and a server, and cuts the connection when it is told to."""
+    """A relay between a client and a server that cuts the connection on request."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -127,7 +127,7 @@ def drip(data: bytes) -> Behaviour:
         for byte in data:
             connection.sendall(bytes([byte]))
             try:
-                # To be told of the end of the test, while this waits.
+                # Wakes up at the end of the test, while this waits.
                 if not connection.recv(1):
                     return
             except TimeoutError:

@@ -13,7 +13,7 @@ from pathlib import Path
 # Seconds for whatever was left to go. Never used up, unless something stays for good.
 PATIENCE = 60.0
 
-# How much of what was left is told: it may be thousands.
+# How many of the things left behind are listed: there may be thousands.
 _TOLD = 20
 
 _PROC = Path("/proc/self")

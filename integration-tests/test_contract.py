@@ -33,7 +33,7 @@ from transport_base import (
 
 PAIRS = pairs_of_this_process()
 
-# Seconds that a call may take beyond its timeout, and until close() has woken whoever waits.
+# Seconds that a call may take beyond its timeout, and until close() has woken all that wait.
 GRACE = 1.0
 
 # Seconds for a call that is meant to time out, once its message has arrived.

@@ -168,7 +168,7 @@ def test_reply_goes_back_with_all_that_came_before_the_message(
 
 
 def test_any_frames(server: ZmqServerTransport, context: Context) -> None:
-    """What ends with text is answered, with the same frames before it; all else is dropped."""
+    """What ends with text is answered, with the same frames before it; anything else is dropped."""
     with dealer(context, server.endpoint) as odd:
 
         @EXAMPLES

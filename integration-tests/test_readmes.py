@@ -153,7 +153,7 @@ def steps(readme: Path) -> Iterator[Step]:
 
 SETUP = re.compile(r"(pip install hatch && )?hatch run (?P<script>[\w:]+)( .+)?")
 INSTALL = re.compile(r"pip install (?P<names>[\w ./-]+)(\[contract\])?")
-# What runs until it is told to end, and says, or is asked, where it listens.
+# What runs until it is stopped, and prints, or is given, where it listens.
 ECHO = re.compile(r"python -m \w+ echo .*?(?P<port>\d+)")
 WEB_SERVER = re.compile(r"(waitress-serve|gunicorn) .*?(?P<port>\d+) .*")
 # A file of the page: what takes no argument is a server.
@@ -216,7 +216,7 @@ def test_console_session_runs_and_prints_what_it_says(readme: Path, tmp_path: Pa
 
 
 def start(command: re.Match[str], folder: Path) -> AbstractContextManager[str]:
-    """Run a command that goes on until it is told to end; give its first line, if it is one that prints any."""
+    """Run a command that does not end by itself; yield its first line, if it prints any."""
     if command.re is WEB_SERVER:
         return web_server(command[0], int(command["port"]), folder)
     return echo_server(command[0], folder) if command.re is ECHO else program(command[0], folder)

@@ -2,7 +2,7 @@
 Many threads, for long enough that what can go wrong between them does.
 
 32 threads share a few clients; receivers hand messages to workers that answer in any order; some replies come after
-their call has timed out; and clients in processes of their own are killed in mid-call. Every reply belongs to
+their call has timed out; and clients in processes of their own are killed during calls. Every reply belongs to
 its message, none is lost without a time-out that tells so, and nothing is left over.
 
 ``STRESS_MESSAGES`` is the number of messages from each thread. Unset, it is 2000 on ZeroMQ over TCP, 500 on its other

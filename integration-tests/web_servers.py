@@ -33,7 +33,7 @@ def waitress_server(app: WSGIApplication, port: int = 0) -> Generator[str]:
     try:
         yield f"http://127.0.0.1:{server.effective_port}/"
     finally:
-        # First its threads, which write to what the loop closes; then that, within the loop, which thereby ends.
+        # First its threads, which write to what the loop closes; then the loop, from within, which ends it.
         server.task_dispatcher.shutdown(timeout=DEADLINE)
         server.trigger.pull_trigger(lambda: waitress.wasyncore.close_all(server._map))
         thread.join(DEADLINE)

@@ -1,5 +1,5 @@
 """
-``hatch run bench:run``: everything, in about five minutes; keeps the figures and draws the report anew.
+``hatch run bench:run``: everything, in about five minutes; keeps the figures and rewrites the report.
 
 ``hatch run bench:quick`` measures what the targets ask for, in less than a minute, and keeps nothing.
 ``hatch run bench:report`` draws the report from the figures kept. No figure makes the exit status a failure.

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 _OURS, _OTHER, _LIMIT = "#c2410c", "#94a3b8", "#334155"
-_LINEAR = 20  # a span of less is told better by a linear scale
+_LINEAR = 20  # a smaller span is shown better on a linear scale
 _GROWTH = [
     "ZMQ, by size",
     "HTTP client, by size",

@@ -39,7 +39,7 @@ def microseconds(url: str, connections: int, seconds: float, size: int = 32) -> 
 
 def send(url: str, count: int, size: int, *, close: bool = False) -> None:
     """Send *count* messages by 16 connections; with *close*, each by a connection of its own."""
-    # Unless it is told to stop, wrk sleeps to the end of its time: so it is given the messages in bits of time.
+    # Unless it is stopped, wrk sleeps to the end of its time, so it gets the messages in short slices of time.
     while count > 0:
         figures = _run(1.0, 16, url, str(size), str(count), *(["close"] if close else []))
         # A connection that the server closes as it was asked to counts as broken, too.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from .venv import Venv
 
-# How each is told where the installed packages are, and to print one line for each error.
+# The options by which each finds the installed packages and prints one line for each error.
 COMMANDS: dict[str, Callable[[Venv], list[str | Path]]] = {
     "mypy": lambda venv: ["--strict", "--no-error-summary", "--python-executable", venv.python],
     "basedpyright": lambda venv: ["--pythonpath", venv.python],

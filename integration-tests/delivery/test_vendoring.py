@@ -123,7 +123,7 @@ def test_vendored_copy_keeps_its_types(vendored: dict[str, Path], third_party: V
                 "def mistake(client: ZmqClientTransport) -> None:\n"
                 '    client.send_message(b"hello")\n'
             )
-    # Findings inside vendored code are nobody's business, as every project with such a folder has it.
+    # Findings inside vendored code are ignored, as projects with such a folder do.
     (tmp_path / "mypy.ini").write_text(f"[mypy]\nfiles = myapp\n[mypy-{VENDORED}*]\nignore_errors = true\n")
     (tmp_path / "pyrightconfig.json").write_text('{"typeCheckingMode": "strict", "ignore": ["myapp/_vendor"]}')
     for checker in ("mypy", "basedpyright"):

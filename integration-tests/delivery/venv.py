@@ -8,7 +8,7 @@ from pathlib import Path
 
 from .artefacts import distribution_of, output_of
 
-# What pip and uv are told by variables (indexes, certificates, offline) stays; what Python is told goes.
+# Variables for pip and uv (indexes, certificates, offline) are kept; those for Python are removed.
 _ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
 
 

@@ -15,7 +15,7 @@ class Display(Protocol):
         ...
 
     def progress(self, wire: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
-        """Show how far *wire* is, which the function that the context manager gives is told from time to time."""
+        """Show how far *wire* is, as reported from time to time to the function that the context manager yields."""
         ...
 
     def result(self, wire: str, tally: Tally) -> None:

@@ -70,7 +70,7 @@ class OwnInput:
 
 class FileInput:
     """
-    The lines of a file, each without the LF that ends it; all else, CR and BOM too, is part of the message.
+    The lines of a file, each without the LF that ends it; everything else, CR and BOM too, is part of the message.
 
     All of it is checked before any of it is sent. A file is read twice for that, and what is added to it meanwhile is
     left out; ``-`` (standard input) or a FIFO is read to its end and kept in a temporary file. Memory holds one line.

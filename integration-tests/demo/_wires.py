@@ -14,7 +14,7 @@ from transport_zmq import ZmqClientTransport
 
 from ._exchange import ClosableClient
 
-# Seconds for one round trip: on a loopback, whoever needs longer is stuck.
+# Seconds for one round trip: on a loopback, one that takes longer is stuck.
 _TIMEOUT = 60.0
 
 
@@ -59,5 +59,5 @@ def _server(kind: str) -> Generator[str]:
                 raise ServerError(f"the {kind} server did not start")
             yield address
         finally:
-            # A server has nothing to lose, so nobody waits for its orderly end.
+            # A server has nothing to lose, so there is no wait for an orderly end.
             process.kill()

@@ -48,7 +48,7 @@ class Layer:
         return lambda *args, **kwargs: function(self._client, *args, **kwargs)
 
     def until_noted(self, text: str) -> None:
-        """Call until a notification has arrived, which no reply tells of."""
+        """Call until a notification has arrived, as it has no reply."""
         pause = threading.Event()
         for _ in range(int(DEADLINE / 0.01)):
             if text in self.notes:

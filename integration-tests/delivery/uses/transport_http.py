@@ -1,4 +1,4 @@
-"""Post to a server of the standard library, and be told of its status."""
+"""Post to a server of the standard library, and get the error for its status."""
 
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer

@@ -1,4 +1,4 @@
-"""Ask a server over ZeroMQ, and be told what is wrong with a context."""
+"""Call a server over ZeroMQ, and get the error for a context that was answered before."""
 
 import threading
 

@@ -2,7 +2,7 @@
 JSON-RPC 2.0 with tinyrpc's own server and client, over any transport.
 
 tinyrpc encodes and decodes by itself and hands bytes to its transports; these transports take strings. An adapter at
-each side turns one into the other, and all else stays: protocol, dispatcher, ``RPCServer``, ``RPCClient``.
+each side turns one into the other, and everything else stays: protocol, dispatcher, ``RPCServer``, ``RPCClient``.
 """
 
 from contextlib import suppress

@@ -66,7 +66,7 @@ class UnixServer:
             context.sendall(data)
 
     def close(self) -> None:
-        """Wake whoever waits for a message, and end every connection."""
+        """Wake all that wait for a message, and end every connection."""
         with self._lock:
             self._closed, owed, self._owed = True, self._owed, set()
         with contextlib.suppress(OSError):
@@ -113,7 +113,7 @@ class UnixClient:
                     self._calls.discard(connection)
 
     def close(self) -> None:
-        """Wake whoever waits for a reply."""
+        """Wake all that wait for a reply."""
         with self._lock:
             self._closed = True
             for connection in self._calls:

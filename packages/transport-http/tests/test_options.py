@@ -1,4 +1,4 @@
-"""What requests can be told takes part, whichever way the message goes."""
+"""The options of requests take effect, whichever way the message is sent."""
 
 import base64
 import copy

@@ -131,7 +131,7 @@ def test_draining_with_nothing_to_wait_for_returns_at_once() -> None:
 
 @pytest.mark.parametrize("stop", range(20))
 def test_no_call_is_lost_by_a_stop_under_load(ask: Ask, answering: Answering, stop: int) -> None:
-    """Each request gets its reply, or is told that its message was never received."""
+    """Each request gets its reply, or a status that says that its message was never received."""
     handled: list[str] = []
 
     def handler(message: str) -> str:

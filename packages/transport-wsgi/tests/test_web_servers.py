@@ -82,7 +82,7 @@ def werkzeug_server(app: WSGIApplication) -> Generator[int]:
 @contextmanager
 def waitress_server(app: WSGIApplication) -> Generator[int]:
     channels: dict[int, Any] = {}
-    # Nothing goes through temporary files: waitress forgets to close one when it stops in mid-answer.
+    # Nothing goes through temporary files: waitress does not close one when it stops during a response.
     server: Any = create_waitress_server(
         app, map=channels, host="127.0.0.1", port=0, threads=16, inbuf_overflow=1 << 24, outbuf_overflow=1 << 24
     )

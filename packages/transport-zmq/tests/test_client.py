@@ -138,7 +138,7 @@ def test_a_timeout_of_0_does_not_wait(connect: Connect, server: ZmqServerTranspo
 def test_a_call_ends_when_its_time_is_up_however_often_it_looks_up(
     connect: Connect, server: ZmqServerTransport
 ) -> None:
-    """The time is not counted anew for each of the waits that a call is made of."""
+    """The time does not start again with each wait within a call."""
     with connect(server.endpoint, 1.2) as client:
         start = time.monotonic()
         with pytest.raises(TransportTimeoutError):

@@ -62,7 +62,7 @@ def interrupts() -> Generator[Callable[[Callable[[], object]], None]]:
         signal.signal(signal.SIGALRM, before)
 
 
-# Where the signal comes in a destructor, Python can but tell of the exception.
+# Where the signal arrives in a destructor, Python can only report the exception.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("others", [0, 3])
 def test_signal_handlers_that_raise_leave_the_server_s_socket_free(

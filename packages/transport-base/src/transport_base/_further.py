@@ -21,7 +21,7 @@ class ClosableTransport(Protocol):
         """
         End the transport for good.
 
-        Any thread may call it, at any time, and any number of times. Whoever waits in another method is woken within
+        Any thread may call it, at any time, and any number of times. Whatever waits in another method is woken within
         a second by :exc:`TransportClosedError`, which every later call raises at once. Returns when no thread is
         inside the transport any more, and leaves no thread and no socket of its own behind.
         """

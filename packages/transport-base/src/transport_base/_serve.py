@@ -50,8 +50,8 @@ def serve(
     Blocks the calling thread, which is one of the *threads* that receive, run the handler and reply, side by
     side. A handler must be able to run in all of them at once. Returns when every thread has ended.
 
-    ``None`` from the handler means that there is no reply to give, as for a JSON-RPC notification: whoever
-    waits gets the empty string at once.
+    ``None`` from the handler means that there is no reply to give, as for a JSON-RPC notification: a waiting
+    client gets the empty string at once.
 
     A handler that raises an ``Exception``, or returns something that is not a valid reply, is logged with its
     traceback, and the loop goes on. With *on_error*, ``on_error(message, exception)`` is the reply then. Without
