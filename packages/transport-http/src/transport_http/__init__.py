@@ -21,4 +21,4 @@ from ._errors import HttpStatusError
 
 __all__ = ["HttpPostClientTransport", "HttpStatusError"]
 
-__version__ = "1.0.0"
+__version__ = "1.1.0"
