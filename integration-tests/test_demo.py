@@ -175,7 +175,7 @@ def test_fifo_is_taken(tmp_path: Path) -> None:
     assert done.stdout.startswith(f"sending 2000 messages, 6893 bytes: {pipe}\n")
 
 
-def test_endless_input_is_told_in_one_line() -> None:
+def test_endless_input_is_reported_in_one_line() -> None:
     assert refused("/dev/zero") == f"/dev/zero: line 1 has over {MAX_MESSAGE_BYTES} bytes, too many for a message"
 
 
@@ -189,20 +189,20 @@ def refused(path: str | Path) -> str:
     return done.stderr.removeprefix("demo: ").removesuffix("\n")
 
 
-def test_missing_file_is_told_in_one_line() -> None:
+def test_missing_file_is_reported_in_one_line() -> None:
     assert refused("no/such/file") == "no/such/file: No such file or directory"
 
 
-def test_name_that_no_terminal_can_show_is_told_in_one_line() -> None:
+def test_name_that_no_terminal_can_show_is_reported_in_one_line() -> None:
     assert refused("new\nline\x1b[31m") == r"new\nline\x1b[31m: No such file or directory"
 
 
-def test_directory_is_told_in_one_line(tmp_path: Path) -> None:
+def test_directory_is_reported_in_one_line(tmp_path: Path) -> None:
     assert refused(tmp_path) == f"{tmp_path}: Is a directory"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
-def test_unreadable_file_is_told_in_one_line(tmp_path: Path) -> None:
+def test_unreadable_file_is_reported_in_one_line(tmp_path: Path) -> None:
     path = tmp_path / "secret"
     path.touch(mode=0)
     assert refused(path) == f"{path}: Permission denied"
@@ -233,7 +233,7 @@ def test_unreadable_file_is_an_input_error(tmp_path: Path, monkeypatch: pytest.M
         pytest.param(b"x" * (2**20 - 3) + b"\xf0\x9f\x98", id="cut-at-the-end-of-a-read"),
     ],
 )
-def test_undecodable_file_is_told_with_its_byte_and_line(tmp_path: Path, content: bytes) -> None:
+def test_undecodable_file_is_reported_with_its_byte_and_line(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "input"
     path.write_bytes(content)
     with pytest.raises(UnicodeDecodeError) as wanted:
@@ -243,7 +243,7 @@ def test_undecodable_file_is_told_with_its_byte_and_line(tmp_path: Path, content
     assert said == f"{path}: not UTF-8 at byte {wanted.value.start} (line {line}): {wanted.value.reason}"
 
 
-def test_line_that_is_too_long_for_a_message_is_told_in_one_line(tmp_path: Path) -> None:
+def test_line_that_is_too_long_for_a_message_is_reported_in_one_line(tmp_path: Path) -> None:
     path = tmp_path / "input"
     with path.open("wb") as file:
         file.write(b"short\n")
@@ -305,7 +305,7 @@ def test_reader_that_leaves_early_ends_it_quietly() -> None:
     assert done.stderr == b""
 
 
-def test_ctrl_c_amid_the_messages_ends_it_cleanly(tmp_path: Path) -> None:
+def test_ctrl_c_between_messages_ends_it_cleanly(tmp_path: Path) -> None:
     path = tmp_path / "long"
     path.write_bytes(b"line\n" * 1_000_000)
     shown = ""
@@ -408,7 +408,7 @@ def failing_wire() -> Generator[Spoiling]:
     yield Spoiling(TransportConnectionError("gone"))
 
 
-def test_reply_that_is_not_intact_is_told_and_is_the_exit_status(
+def test_corrupted_reply_is_reported_and_sets_the_exit_status(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(demo_main, "WIRES", {"ZMQ": spoiling_wire})
@@ -417,7 +417,7 @@ def test_reply_that_is_not_intact_is_told_and_is_the_exit_status(
     assert "1 of 2013 NOT intact\n" in capsys.readouterr().out
 
 
-def test_transport_that_fails_is_told_in_one_line(
+def test_transport_that_fails_is_reported_in_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(demo_main, "WIRES", {"ZMQ": failing_wire})

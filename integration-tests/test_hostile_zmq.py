@@ -292,7 +292,7 @@ def test_thousands_of_connections_that_say_nothing(server: ZmqServerTransport) -
     before.comes_back()
 
 
-def test_routing_id_of_another_peer_gets_none_of_its_replies(server: ZmqServerTransport, context: Context) -> None:
+def test_routing_id_of_another_peer_gets_no_reply_to_that_peer(server: ZmqServerTransport, context: Context) -> None:
     with dealer(context, server.endpoint, routing_id=b"chosen") as first:
         first.send_multipart([b"", b"mine"])
         assert first.recv_multipart() == [b"", b"mine"]
@@ -416,7 +416,7 @@ def server_that_answers(context: Context, replies: Iterator[list[bytes]]) -> Gen
     ],
     ids=["not-utf8", "two-frames", "three-frames", "many-frames", "no-delimiter", "other-delimiter", "too-large"],
 )
-def test_wrong_reply_is_an_error_and_the_next_is_none(
+def test_wrong_reply_is_an_error_and_the_next_call_works(
     context: Context, reply: list[bytes], error: type[Exception]
 ) -> None:
     with server_that_answers(context, iter([reply, [b"", b"right"]])) as client:

@@ -126,7 +126,7 @@ def test_what_is_not_a_number_of_seconds_is_a_type_error(seconds: Seconds, value
 
 
 @each(CLOSING)
-def test_none_is_no_time_to_drain(seconds: Seconds, world: World) -> None:
+def test_none_is_refused_as_a_time_to_drain(seconds: Seconds, world: World) -> None:
     """It could mean at once as well as for ever."""
     with pytest.raises(TypeError, match=r"^drain is of type NoneType, expected a number of seconds$"):
         seconds.call(world, None)
@@ -143,7 +143,7 @@ def test_seconds_out_of_range_are_a_value_error(seconds: Seconds, value: float, 
 
 @each(CLOSING)
 @pytest.mark.parametrize("value", ["1", -1], ids=repr)
-def test_a_server_that_was_told_a_wrong_time_to_drain_is_still_open(seconds: Seconds, value: Any, world: World) -> None:
+def test_a_wrong_time_to_drain_leaves_the_server_open(seconds: Seconds, value: Any, world: World) -> None:
     with pytest.raises((TypeError, ValueError)):
         seconds.call(world, value)
     for server in (world.zmq_server, world.wsgi_server):

@@ -78,7 +78,7 @@ def stays_outside(context: Context, server: ZmqServerTransport, options: Options
         server.receive_message(0.1)
 
 
-def test_curve_lets_in_who_has_the_servers_key_and_nobody_else(context: Context) -> None:
+def test_curve_lets_in_only_clients_with_the_servers_key(context: Context) -> None:
     server_keys, client_keys = Keys(), Keys()
     with ZmqServerTransport.create(context, "tcp://127.0.0.1:*", socket_options=server_keys.for_a_server()) as server:
         gets_through(context, server, client_keys.for_a_client_of(server_keys))

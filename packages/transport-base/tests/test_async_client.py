@@ -235,7 +235,7 @@ def test_one_client_serves_several_loops() -> None:
     assert sorted(replies) == sorted([f"MESSAGE {number}" for number in range(20)] * 2)
 
 
-def test_loop_that_ends_before_the_call_does_harm_to_nobody() -> None:
+def test_event_loop_may_end_before_the_call_does() -> None:
     recorder = Recorder()
     client = ThreadedAsyncClientTransport(recorder)
 

@@ -232,7 +232,7 @@ def test_a_response_is_read_alike_wherever_it_is_split(wire: Wire) -> None:
     assert read_ours(wire, [data[at : at + 1] for at in range(len(data))]) == (200, b"abcde")
 
 
-def test_a_response_that_breaks_off_anywhere_is_none(wire: Wire) -> None:
+def test_a_truncated_response_is_an_error(wire: Wire) -> None:
     data = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n2\r\nde\r\n0\r\nT: u\r\n\r\n"
     for cut in range(len(data)):
         assert read_ours(wire, [data[:cut]]) is None, cut

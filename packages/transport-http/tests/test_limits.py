@@ -691,7 +691,7 @@ def test_the_authorities_of_the_environment_are_heeded(
         assert client.send_message("a") == "a"
 
 
-def test_tls_to_a_server_that_speaks_none_is_a_connection_error(serve: Serve) -> None:
+def test_tls_to_a_server_without_tls_is_a_connection_error(serve: Serve) -> None:
     server = serve(lambda peer: peer.reply(b"", status="400 Bad Request"))
     with (
         HttpPostClientTransport(server.url.replace("http:", "https:"), timeout=5) as client,

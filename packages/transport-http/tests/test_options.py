@@ -116,7 +116,7 @@ def test_a_wrong_option_is_refused_at_construction(options: Any, error: type[Exc
         "http://me:s3cret@h:99999/",
     ],
 )
-def test_a_password_is_not_told_wherever_it_stands(endpoint: str) -> None:
+def test_a_password_is_never_shown(endpoint: str) -> None:
     with pytest.raises(ValueError, match="such as") as caught:
         HttpPostClientTransport(endpoint)
     assert "s3cret" not in str(caught.value)
@@ -127,7 +127,7 @@ def test_port_0_is_refused() -> None:
         HttpPostClientTransport("http://127.0.0.1:0/")
 
 
-def test_a_malformed_endpoint_is_told_without_its_password() -> None:
+def test_a_malformed_endpoint_is_reported_without_its_password() -> None:
     with pytest.raises(ValueError, match="such as") as caught:
         HttpPostClientTransport("http://me:secret@host:port/")
     assert "secret" not in str(caught.value)
@@ -147,7 +147,7 @@ def test_a_ca_bundle_that_is_not_there_is_refused_at_construction() -> None:
 @pytest.mark.parametrize(
     "timeout", [float("inf"), 10**400, 1e12, 3, None], ids=["infinite", "huge", "ages", "int", "none"]
 )
-def test_long_timeouts_are_none(echo: Server, timeout: float | None) -> None:
+def test_very_long_timeouts_wait_for_ever(echo: Server, timeout: float | None) -> None:
     with HttpPostClientTransport(echo.url, timeout=timeout) as client:
         assert client.send_message("a") == "a"
 

@@ -133,7 +133,7 @@ def test_receive_message_refuses_a_timeout_that_is_no_number(timeout: Any) -> No
 
 
 @pytest.mark.parametrize("timeout", [0, 0.0, 0.01])
-def test_receive_message_tells_that_no_message_came_in_time(timeout: float) -> None:
+def test_receive_message_times_out_without_a_message(timeout: float) -> None:
     with pytest.raises(TransportTimeoutError, match=f"no message within {timeout} s"):
         WsgiServerTransport().receive_message(timeout=timeout)
 

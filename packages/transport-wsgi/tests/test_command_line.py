@@ -35,7 +35,7 @@ def echo(*arguments: str) -> Generator[tuple["subprocess.Popen[str]", str]]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
-def test_echo_tells_its_address_echoes_and_ends_cleanly(number: signal.Signals) -> None:
+def test_echo_prints_its_address_echoes_and_ends_cleanly(number: signal.Signals) -> None:
     with echo("--port", "0") as (process, line):
         assert re.fullmatch(r"http://127\.0\.0\.1:[1-9][0-9]*/\n", line), process.communicate(timeout=10)
         for message in ("hello", "", "مرحبا\r\n\0"):
@@ -73,7 +73,7 @@ def test_a_busy_port_is_one_line_on_stderr() -> None:
     [["--port", "65536"], ["--port", "-1"], ["--port", "http"], [], ["--prot", "0"]],
     ids=["too-large", "negative", "no-number", "absent", "misspelt"],
 )
-def test_wrong_usage_is_told_with_status_2(arguments: list[str]) -> None:
+def test_wrong_usage_is_reported_with_status_2(arguments: list[str]) -> None:
     with echo(*arguments) as (process, line):
         _, errors = process.communicate(timeout=30)
     assert (line, process.returncode) == ("", 2)

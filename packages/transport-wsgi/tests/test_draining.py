@@ -43,7 +43,7 @@ def test_what_has_arrived_is_received_and_answered(ask: Ask) -> None:
         transport.receive_message()
 
 
-def test_nothing_new_is_let_in_and_the_client_is_told_to_try_again(ask: Ask) -> None:
+def test_new_requests_are_refused_with_retry_after_while_draining(ask: Ask) -> None:
     transport = WsgiServerTransport(reply_timeout=None)
     with ThreadPoolExecutor(2) as pool:
         pool.submit(ask, transport, b"x")
@@ -97,7 +97,7 @@ def test_a_forgotten_one_way_message_is_waited_for_no_longer_than_a_reply(ask: A
         closing.result(10)
 
 
-def test_when_the_time_is_up_the_rest_is_told_what_became_of_its_message(ask: Ask) -> None:
+def test_when_the_time_is_up_each_request_learns_what_became_of_its_message(ask: Ask) -> None:
     transport = WsgiServerTransport(reply_timeout=None)
     with ThreadPoolExecutor(2) as pool:
         in_hand = pool.submit(ask, transport, b"in hand")

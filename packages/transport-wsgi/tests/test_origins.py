@@ -69,7 +69,7 @@ def test_a_page_of_an_allowed_origin_can_read_every_answer(
         assert expected.items() <= headers.items()
 
 
-def test_preflight_tells_what_a_page_may_send(ask: Ask) -> None:
+def test_preflight_lists_what_a_page_may_send(ask: Ask) -> None:
     status, headers, body = ask(
         WsgiServerTransport(allow_origin=HERE),
         b"",

@@ -92,7 +92,7 @@ def test_other_preferences_change_nothing(ask: Ask, answering: Answering, prefer
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "PATCH", "TRACE", "CONNECT", "post", "BREW"])
-def test_other_methods_are_told_which_ones_are_allowed(ask: Ask, method: str) -> None:
+def test_405_lists_the_methods_that_are_allowed(ask: Ask, method: str) -> None:
     # The validator warns of methods that it has never heard of.
     status, headers, body = ask(
         WsgiServerTransport(), b"hello", method, validated=method not in {"CONNECT", "post", "BREW"}
@@ -102,7 +102,7 @@ def test_other_methods_are_told_which_ones_are_allowed(ask: Ask, method: str) ->
     assert (body == b"") == (method == "HEAD")
 
 
-def test_options_without_an_origin_tells_the_methods(ask: Ask) -> None:
+def test_options_without_an_origin_lists_the_methods(ask: Ask) -> None:
     status, headers, body = ask(WsgiServerTransport(), b"", "OPTIONS")
     assert (status, headers, body) == (204, {"Allow": "POST, OPTIONS"}, b"")
 

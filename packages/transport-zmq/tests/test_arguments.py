@@ -83,12 +83,12 @@ def test_an_endpoint_that_is_no_str_is_refused(context: Context, transport: Any,
         transport.create(context, endpoint)
 
 
-def test_a_port_in_use_is_told(context: Context, server: ZmqServerTransport) -> None:
+def test_a_port_in_use_is_reported(context: Context, server: ZmqServerTransport) -> None:
     with pytest.raises(TransportConnectionError, match=f"'{server.endpoint}'.*in use.*expected a free local address"):
         ZmqServerTransport.create(context, server.endpoint)
 
 
-def test_a_port_in_use_by_another_program_is_told(context: Context) -> None:
+def test_a_port_in_use_by_another_program_is_reported(context: Context) -> None:
     with sockets.create_server(("127.0.0.1", 0)) as other, pytest.raises(TransportConnectionError, match="in use"):
         ZmqServerTransport.create(context, f"tcp://127.0.0.1:{other.getsockname()[1]}")
 
@@ -160,13 +160,13 @@ def test_an_unknown_argument_is_refused(context: Context, transport: Any) -> Non
         transport.create(context, "tcp://127.0.0.1:*", time_out=3)
 
 
-def test_an_infinite_timeout_is_none(context: Context, echo: ZmqServerTransport) -> None:
+def test_an_infinite_timeout_waits_for_ever(context: Context, echo: ZmqServerTransport) -> None:
     with ZmqClientTransport.create(context, echo.endpoint, timeout=math.inf) as client:
         assert client.send_message("x") == "x"
 
 
 @pytest.mark.parametrize("timeout", [1e306, 10**400], ids=["float", "int"])
-def test_a_timeout_beyond_any_clock_is_none(context: Context, echo: ZmqServerTransport, timeout: float) -> None:
+def test_a_timeout_beyond_any_clock_waits_for_ever(context: Context, echo: ZmqServerTransport, timeout: float) -> None:
     with ZmqClientTransport.create(context, echo.endpoint, timeout) as client:
         assert client.send_message("x") == "x"
 
@@ -184,7 +184,7 @@ def test_a_size_that_libzmq_can_not_hold_is_refused(context: Context) -> None:
 
 
 @pytest.mark.parametrize(("transport", "kind"), [(ZmqServerTransport, zmq.ROUTER), (ZmqClientTransport, zmq.REQ)])
-def test_a_socket_of_a_context_that_was_terminated_is_told(transport: Any, kind: zmq.SocketType) -> None:
+def test_a_socket_of_a_terminated_context_is_reported(transport: Any, kind: zmq.SocketType) -> None:
     context: Context = zmq.Context()
     socket = context.socket(kind)
     terminating = threading.Thread(target=context.term)

@@ -272,7 +272,7 @@ def answer_once(context: Context, frames: list[bytes]) -> tuple[str, Callable[[]
     [([b"\xff\xfe"], "byte 0xff at 0, expected UTF-8"), ([b"a", b"b"], "several frames, expected 1")],
     ids=["not-utf-8", "two-frames"],
 )
-def test_a_reply_that_is_none_is_an_error(context: Context, frames: list[bytes], words: str, running: Running) -> None:
+def test_an_invalid_reply_is_an_error(context: Context, frames: list[bytes], words: str, running: Running) -> None:
     endpoint, run = answer_once(context, frames)
     with (
         running(run),

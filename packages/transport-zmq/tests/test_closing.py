@@ -149,7 +149,7 @@ def test_a_client_uses_no_passed_socket_after_close_wherever_a_call_was(
     assert step > 3
 
 
-def test_close_in_a_signal_handler_waits_for_nobody_in_its_own_thread(context: Context) -> None:
+def test_close_in_a_signal_handler_does_not_wait_for_its_own_thread(context: Context) -> None:
     """A client and a server, each closed by a handler that has interrupted the thread inside libzmq."""
     with (
         ZmqServerTransport.create(context, "tcp://127.0.0.1:*") as server,

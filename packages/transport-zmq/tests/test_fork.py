@@ -28,7 +28,7 @@ def in_a_fork(check: Callable[[], bool]) -> bool:
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")  # that is the point
-def test_a_forked_child_is_told_and_the_parent_works_on(context: Context, echo: ZmqServerTransport) -> None:
+def test_a_forked_child_gets_an_error_and_the_parent_works_on(context: Context, echo: ZmqServerTransport) -> None:
     with ZmqClientTransport.create(context, echo.endpoint, 5) as client:
         assert client.send_message("before") == "before"
         calls: list[Callable[[], object]] = [

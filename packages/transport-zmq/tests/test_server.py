@@ -32,7 +32,7 @@ def dealer(context: Context, endpoint: str) -> zmq.Socket[bytes]:
     return socket
 
 
-def test_the_port_that_the_system_picked_is_told(server: ZmqServerTransport) -> None:
+def test_endpoint_has_the_port_that_the_system_picked(server: ZmqServerTransport) -> None:
     assert server.endpoint.startswith("tcp://127.0.0.1:")
     assert not server.endpoint.endswith("*")
 
@@ -253,7 +253,7 @@ def test_closing_returns_when_the_socket_is_closed(context: Context, running: Ru
             assert server._router._socket.closed  # pyright: ignore[reportPrivateUsage]
 
 
-def test_a_client_that_does_not_read_blocks_nobody(context: Context, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_client_that_does_not_read_blocks_no_other(context: Context, caplog: pytest.LogCaptureFixture) -> None:
     options = {zmq.SNDHWM: 2, zmq.SNDBUF: 4096}
     with (
         ZmqServerTransport.create(context, "tcp://127.0.0.1:*", socket_options=options) as server,
@@ -448,7 +448,7 @@ def test_an_interrupt_between_two_frames_does_not_garble_the_messages_after(cont
             assert [peer.recv_multipart() for _ in range(2)] == [[b"hop", b"", b"2"], [b"hop", b"", b"3"]]
 
 
-def test_a_socket_that_is_closed_under_the_server_is_told(context: Context) -> None:
+def test_a_socket_that_is_closed_under_the_server_is_reported(context: Context) -> None:
     with context.socket(zmq.ROUTER) as socket:
         socket.bind("tcp://127.0.0.1:*")
         with ZmqServerTransport(socket) as server:

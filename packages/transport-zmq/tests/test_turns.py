@@ -109,7 +109,7 @@ def test_signal_handlers_that_raise_leave_the_client_s_socket_free_and_none_open
             server.close()
 
 
-def test_a_signal_handler_that_raises_amid_a_reply_keeps_no_later_reply_back(
+def test_a_signal_handler_that_raises_during_a_reply_holds_up_no_later_reply(
     context: Context, server: ZmqServerTransport, running: Running
 ) -> None:
     """It raises where the reply is queued, but the thread inside the socket has not been told yet."""
@@ -169,7 +169,7 @@ def test_closing_waits_for_the_thread_that_replies(context: Context, running: Ru
                     assert socket.sndtimeo == 1234
 
 
-def test_whoever_waits_for_its_turn_is_woken_and_need_not_look_up(
+def test_a_thread_that_waits_for_its_turn_is_woken_without_polling(
     monkeypatch: pytest.MonkeyPatch, context: Context, server: ZmqServerTransport, running: Running
 ) -> None:
     """The looking up, twice a second, is only for what signal handlers break off."""

@@ -176,7 +176,7 @@ SCENARIOS: dict[str, tuple[int, Callable[[int], object]]] = {
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_a_peer_that_vanishes_aborts_nobody(trial: Callable[..., None], scenario: str) -> None:
+def test_a_peer_that_vanishes_does_not_abort_the_process(trial: Callable[..., None], scenario: str) -> None:
     trial(__file__, SCENARIOS[scenario][0], scenario)
 
 
