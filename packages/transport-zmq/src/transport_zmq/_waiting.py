@@ -7,6 +7,7 @@ gevent's own time-outs end the wait.
 """
 
 import contextlib
+import importlib
 import math
 import sys
 import threading
@@ -86,12 +87,10 @@ class GreenTimedSocket(TimedSocket):
     """The same for greenlets: a wait blocks one of them and never the hub."""
 
     def __init__(self, socket: zmq.Socket[bytes]) -> None:
-        from gevent import Timeout  # noqa: PLC0415  # only green sockets need gevent
-
         self.socket = socket
         self.send_now = socket.send
         self.limit = None
-        self._timer = Timeout
+        self._timer: Any = _gevent("gevent").Timeout
 
     def set_limit(self, limit: float | None) -> None:
         """As in the base class."""
@@ -144,9 +143,13 @@ def lock_for(socket: zmq.Socket[bytes]) -> Callable[[], Lock]:
     """Return what makes locks for those who wait for *socket*: threads, or greenlets."""
     if not is_green(socket):
         return threading.Lock
-    from gevent.lock import Semaphore  # noqa: PLC0415  # only green sockets need gevent
+    semaphore: Callable[[], Lock] = _gevent("gevent.lock").Semaphore
+    return semaphore
 
-    return Semaphore
+
+def _gevent(module: str) -> Any:
+    # Only green sockets need it, and type checkers should not ask everyone else for its types.
+    return importlib.import_module(module)
 
 
 def is_green(thing: zmq.Socket[bytes] | zmq.Context[Any]) -> bool:
