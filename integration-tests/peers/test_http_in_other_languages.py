@@ -13,7 +13,7 @@ from web_servers import waitress_server
 
 from peers.languages import MESSAGES, ask, command
 from peers.programs import free_port, running
-from peers.service_servers import command_serving, module, parameters, serving
+from peers.service_servers import WEB_SERVERS, command_serving, module, parameters, serving
 from transport_base import serve
 from transport_http import HttpPostClientTransport
 from transport_wsgi import WsgiServerTransport
@@ -104,7 +104,11 @@ def test_curl_waits_for_100_continue(name: str, chunked: bool, tmp_path: Path) -
     with serving(name, tmp_path) as served:
         # A second is what curl waits for the server's "100 Continue" before it sends the body nevertheless.
         timing = ["--expect100-timeout", "30", "--max-time", "20"]
-        assert curl("--header", EXPECTING, *timing, *options, served.url, body=large) == ("1.1 200", large.upper())
+        seen = curl("--header", EXPECTING, *timing, *options, served.url, body=large)
+    if chunked and not WEB_SERVERS[name].chunked:
+        assert seen[0] == "1.1 400"
+    else:
+        assert seen == ("1.1 200", large.upper())
 
 
 @pytest.mark.peer("curl")
