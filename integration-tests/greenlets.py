@@ -4,7 +4,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from types import TracebackType
+from types import EllipsisType, TracebackType
 from typing import Any, Literal, Self, TypeVar, overload
 
 import gevent
@@ -12,6 +12,7 @@ import gevent.event
 from interfaces import Client, Server
 
 ResultT = TypeVar("ResultT")
+Timeout = float | EllipsisType | None
 
 _DEADLINE = 60.0
 
@@ -87,8 +88,11 @@ class GreenServer:
     def send_reply(self, context: Any, reply: str) -> None:
         self._hub.run(lambda: self._server.send_reply(context, reply))
 
-    def close(self) -> None:
-        self._hub.run(self._server.close)
+    def drop(self, context: Any) -> None:
+        self._hub.run(lambda: self._server.drop(context))
+
+    def close(self, drain: float = 0) -> None:
+        self._hub.run(lambda: self._server.close(drain))
 
     def __enter__(self) -> Self:
         self._hub.run(self._server.__enter__)
@@ -108,16 +112,16 @@ class GreenClient:
         self._client = client
 
     @overload
-    def send_message(self, message: str, *, expect_reply: Literal[True] = True) -> str: ...
+    def send_message(self, message: str, *, expect_reply: Literal[True] = True, timeout: Timeout = ...) -> str: ...
 
     @overload
-    def send_message(self, message: str, *, expect_reply: Literal[False]) -> None: ...
+    def send_message(self, message: str, *, expect_reply: Literal[False], timeout: Timeout = ...) -> None: ...
 
     @overload
-    def send_message(self, message: str, *, expect_reply: bool) -> str | None: ...
+    def send_message(self, message: str, *, expect_reply: bool, timeout: Timeout = ...) -> str | None: ...
 
-    def send_message(self, message: str, *, expect_reply: bool = True) -> str | None:
-        return self._hub.run(lambda: self._client.send_message(message, expect_reply=expect_reply))
+    def send_message(self, message: str, *, expect_reply: bool = True, timeout: Timeout = ...) -> str | None:
+        return self._hub.run(lambda: self._client.send_message(message, expect_reply=expect_reply, timeout=timeout))
 
     def close(self) -> None:
         self._hub.run(self._client.close)

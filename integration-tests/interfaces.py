@@ -3,7 +3,8 @@
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
-from transport_base import OneWayClientTransport, ServerTransport
+from transport_base import DroppingServerTransport
+from transport_base.contract import TimedClientTransport
 
 ContextT = TypeVar("ContextT")
 
@@ -18,9 +19,11 @@ class Closable(Protocol):
     ) -> Any: ...
 
 
-class Server(ServerTransport[ContextT], Closable, Protocol[ContextT]):
+class Server(DroppingServerTransport[ContextT], Closable, Protocol[ContextT]):
     def receive_message(self, timeout: float | None = None) -> tuple[ContextT, str]: ...
 
+    def close(self, drain: float = 0) -> None: ...
 
-class Client(OneWayClientTransport, Closable, Protocol):
+
+class Client(TimedClientTransport, Closable, Protocol):
     pass

@@ -18,7 +18,6 @@ import gevent.queue
 import zmq
 import zmq.green
 from greenlets import GreenClient, GreenServer, Hub
-from in_memory import MemoryClient, MemoryServer
 from interfaces import Client, Server
 from tasks import DEADLINE
 from web_servers import WebServer, cheroot_server, gevent_server, waitress_server, werkzeug_server
@@ -74,12 +73,6 @@ def pair(name: str, among: dict[str, OpenPair] = PAIRS) -> Callable[[Callable[[]
         return among[name]
 
     return enter
-
-
-@pair("in-memory")
-def _in_memory() -> Generator[Pair]:
-    server = MemoryServer()
-    yield Pair(server, lambda timeout: MemoryClient(server, timeout))
 
 
 @contextmanager

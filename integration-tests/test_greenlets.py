@@ -24,7 +24,7 @@ from transport_zmq import ZmqClientTransport, ZmqServerTransport
 def test_contract_holds_where_everything_is_monkey_patched() -> None:
     suite = str(FOLDER / "test_contract.py")
     # The servers in processes of their own have seen this client already.
-    options = ["-q", "--tb=short", "-p", "no:cacheprovider", "-k", "zmq-green or http-gevent", suite]
+    options = ["-q", "--tb=short", "-p", "no:cacheprovider", "-k", "zmq_green or http_gevent", suite]
     with python("-W", "error", "-c", PATCHED_RUN, *options) as run:
         output = run.rest(deadline=100)
         assert run.wait() == 0, output

@@ -26,10 +26,12 @@ from .._further import (
 from ._blocking import LoopThread
 from ._calls import BrokenPromiseError
 from ._contract import Contract
+from ._messages import MESSAGES
 from ._pair import ALL_PROMISES, Pair, Promise
 
 __all__ = [
     "ALL_PROMISES",
+    "MESSAGES",
     "BrokenPromiseError",
     "ClosableClientTransport",
     "ClosableServerTransport",
