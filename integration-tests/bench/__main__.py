@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from . import (
+    asyncio_contests,
     end_to_end_contests,
     growth,
     http_contests,
@@ -34,7 +35,7 @@ def main() -> None:
     parser.add_argument("what", choices=["run", "quick", "report"])
     parser.add_argument("--niquests", default="", metavar="PYTHON", help="an interpreter that has niquests")
     parser.add_argument(
-        "--only", default="", metavar="WORD", help="zmq, http, wsgi, end, growth or memory; keeps nothing"
+        "--only", default="", metavar="WORD", help="zmq, http, wsgi, asyncio, end, growth or memory; keeps nothing"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures there")
     arguments = parser.parse_args()
@@ -67,6 +68,7 @@ def _tables(what: str, niquests: str, only: str) -> Iterator[Table]:
             "zmq": zmq_contests.quick,
             "http": http_contests.quick,
             "wsgi": wsgi_contests.quick,
+            "asyncio": asyncio_contests.quick,
             "memory": memory.quick,
         }
     else:
@@ -74,6 +76,7 @@ def _tables(what: str, niquests: str, only: str) -> Iterator[Table]:
             "zmq": zmq_contests.full,
             "http": lambda: http_contests.full(niquests),
             "wsgi": wsgi_contests.full,
+            "asyncio": asyncio_contests.full,
             "end": end_to_end_contests.full,
             "growth": growth.full,
             "memory": memory.full,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from . import end_to_end_contests, http_contests, memory, wsgi_contests, zmq_contests
+from . import asyncio_contests, end_to_end_contests, http_contests, memory, wsgi_contests, zmq_contests
 from .contest import Table
 from .zmq_contests import ECHO, PIPELINED, THREADS
 
@@ -89,6 +89,7 @@ def targets(tables: Iterable[Table]) -> list[Target]:
             )
             for server in wsgi_contests.SERVERS
         ),
+        *_asyncio(at_most),
         _memory(found),
     ]
     return [target for target in every if target.missing != _NOT_RUN]
@@ -118,6 +119,14 @@ def _end_to_end(at_most: Callable[..., Target]) -> Iterator[Target]:
     yield at_most(
         "End to end, 16 threads, granian: against aiohttp", 1.0, 0.8, threads, small, "ours on granian", "aiohttp"
     )
+
+
+def _asyncio(at_most: Callable[..., Target]) -> Iterator[Target]:
+    c = asyncio_contests
+    for at_once in c.AT_ONCE:
+        table = c.table_name(at_once)
+        yield at_most(f"{table}: against zmq.asyncio", 1.2, 1.0, table, "32 B", c.OURS.name, c.ZMQ.name)
+        yield at_most(f"{table}: against grpc.aio", 1.0, None, table, "32 B", c.OURS.name, c.GRPC.name)
 
 
 def _share(ours: float, tinyrpc: float, plain: float) -> float:
