@@ -4,7 +4,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Generator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, cast
 from wsgiref.types import WSGIApplication
 
@@ -35,7 +35,9 @@ def waitress_server(app: WSGIApplication, port: int = 0) -> Generator[str]:
     finally:
         # First its threads, which write to what the loop closes; then the loop, from within, which ends it.
         server.task_dispatcher.shutdown(timeout=DEADLINE)
-        server.trigger.pull_trigger(lambda: waitress.wasyncore.close_all(server._map))
+        # A loop that is awake already may have closed the trigger before it is written to.
+        with suppress(OSError):
+            server.trigger.pull_trigger(lambda: waitress.wasyncore.close_all(server._map))
         thread.join(DEADLINE)
 
 
