@@ -9,7 +9,13 @@ from typing import Any
 import pytest
 from memory_transport import MemoryClient, MemoryServer
 
-from transport_base import ThreadedAsyncClientTransport, TransportClosedError, TransportTimeoutError, serve
+from transport_base import (
+    ThreadedAsyncClientTransport,
+    TransportClosedError,
+    TransportError,
+    TransportTimeoutError,
+    serve,
+)
 
 LIMIT = 10.0  # seconds that no wait here comes near to
 
@@ -278,3 +284,26 @@ def test_waiting_takes_no_processor_time() -> None:
             return used
 
     assert asyncio.run(main()) < 0.25
+
+
+def test_call_for_which_no_thread_can_be_started_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    recorder = Recorder()
+    recorder.go_on.set()
+    start = threading.Thread.start
+
+    def refuse(thread: threading.Thread) -> None:
+        if thread.name.startswith("async-client"):
+            monkeypatch.setattr(threading.Thread, "start", start)
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    async def main() -> None:
+        async with ThreadedAsyncClientTransport[Any](recorder) as client:
+            monkeypatch.setattr(threading.Thread, "start", refuse)
+            with pytest.raises(TransportError, match=r"cannot start a thread for the call .*; nothing was sent"):
+                await client.send_message("one")
+            assert await client.send_message("two") == "two"
+
+    asyncio.run(main())
+    assert [message for message, _ in recorder.calls] == ["two"]
+    assert left() == []

@@ -490,3 +490,35 @@ def test_a_client_cannot_be_copied(copied: Callable[[object], object]) -> None:
         pytest.raises(TypeError, match="cannot be copied or pickled: make another one"),
     ):
         copied(client)
+
+
+@pytest.mark.parametrize("proxy", ["ftp://127.0.0.1", "foo://127.0.0.1", "ftp://127.0.0.1:9"])
+def test_a_proxy_of_an_unknown_scheme_is_refused_at_construction(proxy: str) -> None:
+    with pytest.raises(ValueError, match=r"a proxy has the scheme '(ftp|foo)', expected http, https or socks4"):
+        HttpPostClientTransport("http://127.0.0.1:9/", proxies={"http": proxy})
+
+
+@pytest.mark.parametrize("name", ["Transfer-Encoding ", "Content-Length ", "X\t", "X Y", ""])
+def test_a_header_name_that_is_no_token_is_refused_at_construction(name: str) -> None:
+    with pytest.raises(ValueError, match="a header is malformed"):
+        HttpPostClientTransport("http://127.0.0.1:9/", headers={name: "x"})
+
+
+def test_authentication_that_takes_its_time_keeps_no_other_call_waiting(echo: Server) -> None:
+    first, go_on = threading.Event(), threading.Event()
+
+    def slow_once(request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if not first.is_set():
+            first.set()
+            assert go_on.wait(30)
+        return request
+
+    with HttpPostClientTransport(echo.url, auth=slow_once, timeout=60) as client:
+        slow = threading.Thread(target=client.send_message, args=("slow",))
+        slow.start()
+        try:
+            assert first.wait(30)
+            assert client.send_message("fast") == "fast"
+        finally:
+            go_on.set()
+            slow.join(30)

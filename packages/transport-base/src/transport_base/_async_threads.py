@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextvars import Context, copy_context
 from typing import Any
 
-from ._errors import TransportClosedError
+from ._errors import TransportClosedError, TransportError
 
 
 class Job:
@@ -70,8 +70,14 @@ class Threads:
                 # A daemon: a program that forgets to close ends all the same.
                 name = f"{self._name}-{len(self._threads) + 1}"
                 thread = threading.Thread(target=self._work, name=name, daemon=True)
-                self._threads.append(thread)
-                thread.start()
+                try:
+                    thread.start()
+                except RuntimeError as exc:  # out of threads
+                    if not self._threads:  # else one of them comes to it
+                        self._jobs.remove(job)
+                        raise TransportError(f"cannot start a thread for the call ({exc}); nothing was sent") from exc
+                else:
+                    self._threads.append(thread)
 
     def withdraw(self, job: Job) -> None:
         """Forget *job*, unless it has begun."""

@@ -94,11 +94,11 @@ class HttpPostClientTransport:
 
         Blocks until the reply is there, or the time for the call is up: *timeout* seconds for this call alone, ``None``
         for ever, and the client's own timeout by default. Without a reply to expect, blocks
-        until the server has accepted the message with a status of 2xx; the request then carries
-        ``Prefer: respond-async`` (RFC 7240), and its response is discarded.
+        until the server has accepted the message with a status of 2xx, and that response has ended; the request then
+        carries ``Prefer: respond-async`` (RFC 7240), and the body of the response is discarded.
 
-        The message is posted once and never again, except when the server itself asks for it elsewhere, by a redirect
-        of status 307 or 308 on the same origin.
+        The message is posted once and never again, except when the server itself asks for it: elsewhere, by a redirect
+        of status 307 or 308 on the same origin, or with the answer to its challenge, by authentication such as digest.
 
         Raises:
             TypeError: *message* is not a ``str``, or *timeout* not a number; nothing was sent.

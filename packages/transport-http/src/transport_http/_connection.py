@@ -219,6 +219,10 @@ class Route:
         self.idle: list[Connection] = []
         self.proxy = None if proxy is None else urlsplit(proxy)
         kind = "" if self.proxy is None else self.proxy.scheme
+        if kind and kind not in _PORTS:
+            raise ValueError(
+                f"a proxy has the scheme {kind!r}, expected http, https or socks4, socks4a, socks5, socks5h"
+            )
         self.socks: Any = None
         if kind.startswith("socks"):
             try:

@@ -34,6 +34,8 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 # What would end a line of the head, or the request line's target.
 _LINE_END = re.compile("[\r\n\0]")
+# A field name (RFC 9110, section 5.1). One with a blank behind it would pass for another one.
+_FIELD_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _NO_TARGET = re.compile(r"[\0-\x20\x7f]")
 
 
@@ -249,7 +251,7 @@ def write_head(request: requests.PreparedRequest, route: Route) -> bytes:
     lines += [f"{name}: {value}" for name, value in headers.items() if name.lower() not in _NO_COPY]
     if route.absolute:
         lines += map(": ".join, route.proxy_headers.items())
-    if any(map(_LINE_END.search, lines)):
+    if any(map(_LINE_END.search, lines)) or not all(map(_FIELD_NAME.fullmatch, headers)):
         raise ValueError("a header is malformed, expected text on one line")
     return "\r\n".join([*lines, ""]).encode("latin-1")
 

@@ -41,6 +41,10 @@ class MalformedError(ValueError):
     """What the server sent is not HTTP, or could be read in two ways."""
 
 
+# The minor version, the status, the reason, the fields, and their values by name in lower case.
+Head = tuple[int, int, str, list[tuple[str, str]], dict[str, str]]
+
+
 class Response:
     """
     A response whose head was read, and whose body is still to be read from *connection*.
@@ -69,44 +73,33 @@ class Response:
     def _read_head(self) -> None:
         if self._at == len(self._buffer):
             self._fill("the head of its response")
-        end = self._buffer.find(b"\r\n\r\n", self._at, self._at + _MAX_LINE) + 4
-        text = self._buffer[self._at : end]
+        end = self._buffer.find(b"\r\n\r\n", self._at, self._at + _MAX_LINE)
+        # Empty when the head is in several packets or long, or ends with bare LFs.
+        text = b"" if end < 0 else self._buffer[self._at : end + 4]
         known = self._connection.last_head
-        if known is None or known[0] != text:
-            parsed = self._parse_head(str(text, "latin-1"), end)
+        if text and known is not None and known[0] == text:
             # The heads of a server differ by little, often by nothing: the date has whole seconds.
-            known = (text, *parsed)
-            self._connection.last_head = known if text else None
+            self._at = end + 4
         else:
-            self._at = end
+            match = _HEAD.fullmatch(str(text, "latin-1"))
+            if match is None:  # also when it has lines that are folded or end with a bare LF
+                known = (b"", *self._read_lines())
+            else:
+                self._at = end + 4
+                known = (text, *_parsed(*match.groups("")))
+            # Only what was matched as a whole has its end where the next one with the same text has.
+            self._connection.last_head = None if match is None else known
         _, self._minor, self.status, self.reason, self.fields, self.named = known
 
-    def _parse_head(self, text: str, end: int) -> tuple[int, int, str, list[tuple[str, str]], dict[str, str]]:
-        match = _HEAD.fullmatch(text) if text else None
-        if match is None:
-            # In several packets, long, or with lines that are folded or end with a bare LF.
-            minor, status, reason, fields = self._read_lines()
-        else:
-            self._at = end
-            digit, code, reason, lines = match.groups("")
-            minor, status, reason = int(digit), int(code), reason.rstrip(" \t")
-            fields = [(name, value.rstrip(" \t")) for name, value in _FIELDS.findall(lines)]
-        if len(fields) > _MAX_HEADERS:
-            raise MalformedError(f"more than {_MAX_HEADERS} headers")
-        named: dict[str, str] = {}
-        for name, value in fields:
-            key = name.lower()
-            named[key] = f"{named[key]}, {value}" if key in named else value
-        return minor, status, reason, fields, named
-
-    def _read_lines(self) -> tuple[int, int, str, list[tuple[str, str]]]:
+    def _read_lines(self) -> "Head":
         self._head_left = _MAX_HEAD
         line = self._bare_line()
         match = _STATUS_LINE.fullmatch(line)
         if match is None:
             raise MalformedError(f"the status line is {line[:100]!r}")
         minor, status, reason = match.groups("")
-        return int(minor), int(status), reason, self._read_fields()
+        fields = self._read_fields()
+        return int(minor), int(status), reason, fields, _by_name(fields)
 
     def _read_fields(self) -> list[tuple[str, str]]:
         fields: list[tuple[str, str]] = []
@@ -325,3 +318,18 @@ def _content_length(value: str) -> int:
     if lengths or not (length.isascii() and length.isdigit()) or len(length) > 18:  # what fits into 64 bits
         raise MalformedError(f"content-length is {value[:100]!r}, expected one number")
     return int(length)
+
+
+def _parsed(minor: str, status: str, reason: str, lines: str) -> Head:
+    fields = [(name, value.rstrip(" \t")) for name, value in _FIELDS.findall(lines)]
+    return int(minor), int(status), reason.rstrip(" \t"), fields, _by_name(fields)
+
+
+def _by_name(fields: list[tuple[str, str]]) -> dict[str, str]:
+    if len(fields) > _MAX_HEADERS:
+        raise MalformedError(f"more than {_MAX_HEADERS} headers")
+    named: dict[str, str] = {}
+    for name, value in fields:
+        key = name.lower()
+        named[key] = f"{named[key]}, {value}" if key in named else value
+    return named

@@ -1,10 +1,9 @@
 """What requests prepares: a copy of the session, the head of the requests, and the settings of the connections."""
 
-import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from http.cookiejar import Cookie, CookieJar, DefaultCookiePolicy
-from typing import Any
+from typing import Any, cast
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 import requests
@@ -57,7 +56,6 @@ class Endpoint:
         self._settings: dict[str, Any] = dict(
             own.merge_environment_settings(self.url, dict(proxies) if proxies else {}, True, verify, cert)
         )
-        self._cookies_lock = threading.RLock()
         self._ours = own.get_adapter(self.url) is engine
         self._plain = self._ours and _is_plain(own, options)
         if self._ours:
@@ -73,19 +71,15 @@ class Endpoint:
             return self._post_by_session(call, url, one_way=one_way)
         request, head, jar = self._request, self._heads[one_way], self._session.cookies
         if url != self.url or jar:
-            # The jar may change meanwhile, which its iterators do not survive.
-            with self._cookies_lock:
-                request = self._prepare(url, b"", one_way=one_way)
+            request = self._prepare(url, b"", one_way=one_way)
             head = self._head(request)
         response = self._engine.exchange(call, self._route, "POST", b"%b%d\r\n\r\n" % (head, len(call.body)))
         if "set-cookie" in response.named:
-            with self._cookies_lock:
-                _cookies.extract_cookies_to_jar(jar, request, response)
+            _cookies.extract_cookies_to_jar(jar, request, response)
         return response
 
     def _post_by_session(self, call: Call, url: str, *, one_way: bool) -> "SessionResponse":
-        with self._cookies_lock:
-            prepared = self._prepare(url, call.body, one_way=one_way)
+        prepared = self._prepare(url, call.body, one_way=one_way)
         left: float | None = TimeLeft.of(call)
         if not self._ours:
             # Nobody knows what an adapter of the caller's own has sent.
@@ -95,7 +89,12 @@ class Endpoint:
 
     def _prepare(self, url: str, body: bytes, *, one_way: bool) -> requests.PreparedRequest:
         request = requests.Request("POST", url, headers=dict(self._headers), data=body, **self._options)
-        prepared = self._session.prepare_request(request)
+        session = self._session
+        if type(session) is requests.Session:  # one of the caller's own class may keep things of its own in itself
+            session = _shared(session)
+            session.cookies = _cookies_of_now(self._session.cookies)
+        # Callable authentication runs in here, and may take its time: no lock is held meanwhile.
+        prepared = session.prepare_request(request)
         if one_way:
             wishes: Any = prepared.headers.get("Prefer")
             wishes = str(wishes, "latin-1") if isinstance(wishes, bytes) else wishes
@@ -167,13 +166,28 @@ def _copy(session: requests.Session | None, engine: Engine) -> requests.Session:
     if session is None:
         session = requests.Session()
         session.cookies = _Bounded().jar
-    # Not copy.copy(): a session copied by it lacks what a subclass has added.
-    own = object.__new__(type(session))
-    vars(own).update(vars(session))
+    own = _shared(session)
     own.adapters = OrderedDict()
     for prefix, adapter in session.adapters.items():
         own.adapters[prefix] = engine if type(adapter) is HTTPAdapter else adapter
     return own
+
+
+def _shared(session: requests.Session) -> requests.Session:
+    """Return a session of the same class, with the same attributes."""
+    # Not copy.copy(): a session copied by it lacks what a subclass has added.
+    own = object.__new__(type(session))
+    vars(own).update(vars(session))
+    return own
+
+
+def _cookies_of_now(jar: CookieJar) -> RequestsCookieJar:
+    """Return a copy of *jar*, which another thread's response may change at any time."""
+    while True:
+        try:
+            return cast("RequestsCookieJar", _cookies.merge_cookies(RequestsCookieJar(), jar))
+        except RuntimeError:  # it changed size during the iteration
+            continue
 
 
 def _headers(session: requests.Session, given: Mapping[str, str]) -> Mapping[str, str]:
@@ -225,6 +239,8 @@ def _explain(failure: Exception, shown: str) -> TypeError | ValueError:
     """Return what to raise for *failure*; most of their own texts may have a value in them, and so a secret."""
     if isinstance(failure, requests.exceptions.InvalidHeader) or "header is malformed" in str(failure):
         return ValueError("a header is malformed, expected strings on one line")
+    if "expected http, https or socks" in str(failure):
+        return ValueError(str(failure))
     if "SOCKS" in str(failure):
         return ValueError("proxies has a SOCKS proxy, expected PySocks to be installed for that")
     if isinstance(failure, (*_NO_URL, UnicodeError)):

@@ -47,6 +47,7 @@ class Calls:
             raise self._too_large(data)
         end = deadline(timeout)
         pool = self._requests
+        went_well = False
         watch: Watch | None = None
         try:
             socket = self._taken(pool, end, timeout)
@@ -71,7 +72,7 @@ class Calls:
                 if frame.more:
                     raise TransportProtocolError(f"reply from {self._endpoint} has several frames, expected 1")
                 reply = decode(frame, "utf-8")
-                socket.reusable = True
+                socket.reusable = went_well = True
                 if socket.watch is not None:
                     socket.end_watch()
             except TransportTimeoutError:
@@ -85,7 +86,7 @@ class Calls:
             finally:
                 turn.holder = 0
                 turn.leave(None)
-                pool.give_back(socket)
+                pool.give_back(socket, went_well=went_well)
         except TransportTimeoutError as exc:
             if watch is not None and watch.never_connected():
                 raise NotSentError(_text(_UNSENT, self._endpoint, timeout)) from exc.__cause__
@@ -101,6 +102,7 @@ class Calls:
             raise self._too_large(data)
         end = deadline(timeout)
         pool = self._one_way
+        went_well = False
         socket = self._taken(pool, end, timeout)
         turn = socket.turn
         try:
@@ -113,11 +115,11 @@ class Calls:
                 send(next_wait(timeout))
             except zmq.Again as exc:
                 self._again(send, exc, end, timeout, _UNSENT)
-            socket.reusable = True
+            socket.reusable = went_well = True
         finally:
             turn.holder = 0
             turn.leave(None)
-            pool.give_back(socket)
+            pool.give_back(socket, went_well=went_well)
 
     def close(self, *, wait: bool = True) -> None:
         """

@@ -29,6 +29,9 @@ from ._text import encode
 from ._waiting import is_green
 from ._watch import MOST_WATCHED, Watch
 
+# How many replies may wait in a socket, which expects one: a server that sends more is held back (ZMQ_RCVHWM).
+_UNREAD = 2
+
 
 class ZmqClientTransport:
     """
@@ -38,8 +41,10 @@ class ZmqClientTransport:
     Calls of a client made by :meth:`create` run side by side, each on a socket of its own; calls of a
     client around a passed socket take turns.
 
-    A ``zmq.Context`` may be destroyed at any moment: calls of a client made by :meth:`create` then end with
-    ``TransportClosedError``. Of a passed socket that holds only once this transport was closed.
+    A ``zmq.Context`` may be destroyed at any moment (``destroy()``, or leaving its ``with``; ``term()`` alone waits, as
+    it always does, until every socket is closed, so close an idle transport first): calls of a client made by
+    :meth:`create` then end with ``TransportClosedError``. Of a passed socket that holds only once this transport was
+    closed.
     """
 
     def __init__(self, socket: zmq.Socket[bytes], timeout: float | None = None) -> None:
@@ -115,7 +120,9 @@ class ZmqClientTransport:
         """
         timeout = check_timeout(timeout)
         size = check_size(max_message_bytes)
-        options = with_defaults(socket_options, {zmq.LINGER: 0, zmq.MAXMSGSIZE: size, zmq.REQ_CORRELATE: 1})
+        options = with_defaults(
+            socket_options, {zmq.LINGER: 0, zmq.MAXMSGSIZE: size, zmq.RCVHWM: _UNREAD, zmq.REQ_CORRELATE: 1}
+        )
         if zmq.ROUTING_ID in options:
             raise ValueError(
                 "socket option ROUTING_ID is given, expected none: several sockets can't share a routing id; "
@@ -125,7 +132,8 @@ class ZmqClientTransport:
         # with it, a reply is lost when the server closes the connection right behind it. Nor is a one-way message
         # numbered: nothing is read where it leaves from.
         one_way_options = with_defaults(
-            socket_options, {zmq.LINGER: LINGER, zmq.MAXMSGSIZE: size, zmq.IMMEDIATE: 1, zmq.REQ_RELAXED: 1}
+            socket_options,
+            {zmq.LINGER: LINGER, zmq.MAXMSGSIZE: size, zmq.RCVHWM: _UNREAD, zmq.IMMEDIATE: 1, zmq.REQ_RELAXED: 1},
         )
 
         def open_request() -> ClientSocket:

@@ -84,10 +84,11 @@ class Pool:
                 socket.turn.leave(None)
                 self._discard(socket)
 
-    def give_back(self, socket: ClientSocket) -> None:
-        """Keep *socket*, whose turn was left, for the next call, or close it."""
+    def give_back(self, socket: ClientSocket, *, went_well: bool) -> None:
+        """Keep *socket*, whose turn was left by a call that *went_well*, for the next call; or close it."""
         if self._passed is None:
-            if socket.reusable and not socket.turn.closing and len(self._idle) < _MOST_IDLE:
+            # Not by ``reusable``, which may already be another call's to say.
+            if went_well and not socket.turn.closing and len(self._idle) < _MOST_IDLE:
                 self._idle.append(socket)
             else:
                 self._discard(socket)

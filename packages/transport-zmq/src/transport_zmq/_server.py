@@ -46,8 +46,10 @@ class ZmqServerTransport:
     time. Only one of them is inside libzmq at once, as its sockets demand: a reply from elsewhere is
     queued, and a message on a private inproc endpoint of the same socket wakes the one that waits there.
 
-    A ``zmq.Context`` may be destroyed at any moment: calls of a server made by :meth:`create` then end with
-    ``TransportClosedError``. Of a passed socket that holds only once this transport was closed.
+    A ``zmq.Context`` may be destroyed at any moment (``destroy()``, or leaving its ``with``; ``term()`` alone waits, as
+    it always does, until every socket is closed, so close an idle transport first): calls of a server made by
+    :meth:`create` then end with ``TransportClosedError``. Of a passed socket that holds only once this transport was
+    closed.
     """
 
     def __init__(self, socket: zmq.Socket[bytes]) -> None:
@@ -103,7 +105,8 @@ class ZmqServerTransport:
                 them, in bytes, that is what one connection can have the server keep.
             max_message_bytes: The most bytes that a peer may send in one message (ZMQ_MAXMSGSIZE for
                 each frame, and checked again for the whole); one that sends more is cut off.
-                ``None`` sets no bound.
+                ``None`` sets no bound. libzmq puts no bound on the number of frames of a message that is not
+                finished: among strangers, use CURVE.
 
         Raises:
             TypeError: an argument is of the wrong type.
