@@ -1,9 +1,12 @@
 """Coroutines on both sides: our transports by way of threads, beside libraries that are native to asyncio."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 
-from .contest import Case, Peer, Table, contest
+from .contest import Case, Peer, Table, contest, tell
+from .processes import Child, ChildError
+from .statistics import Row
 
 OURS = Peer(
     "transport-zmq, serve_async and threads", "asyncio_calls:serve_ours", "asyncio_calls:client_ours", text=True
@@ -35,6 +38,8 @@ def full() -> Iterator[Table]:
     """Yield every table."""
     for at_once in AT_ONCE:
         yield _at_once(at_once, [OURS, ZMQ, GRPC, OURS_HTTP, AIOHTTP])
+    every = replace(OURS, name="transport-zmq, 1 000 threads", client_options={"limit": 1000})
+    yield _memory(1000, [OURS, every, ZMQ, GRPC, OURS_HTTP, AIOHTTP])
 
 
 def _at_once(at_once: int, peers: list[Peer]) -> Table:
@@ -46,3 +51,35 @@ def _at_once(at_once: int, peers: list[Peer]) -> Table:
         rounds=5,
         seconds=0.2,
     )
+
+
+def _memory(at_once: int, peers: list[Peer]) -> Table:
+    """Return how much more a client holds after so many calls at once than after one."""
+    started = time.monotonic()
+    case = f"{at_once} calls at once"
+    table = Table(
+        "Memory of asyncio clients", "MiB more than after one call", "MiB", {case: [Row(p.name) for p in peers]}
+    )
+    for peer in peers:
+        try:
+            one, many = (_resident(peer, number) for number in (1, at_once))
+            table.row(case, peer.name).samples.append(many - one)
+        except ChildError as exc:
+            table.row(case, peer.name).missing = str(exc)
+    tell(table, time.monotonic() - started)
+    return table
+
+
+def _resident(peer: Peer, at_once: int) -> float:
+    server = Child("server", peer.server, peer.server_options)
+    try:
+        address = server.wait_until_ready().address
+        options = {**peer.client_options, "threads": at_once}
+        client = Child("client", peer.client, options, address=address)
+        try:
+            client.wait_until_ready().ask(size=32, ascii=True, text=peer.text, count=at_once)
+            return client.resident()
+        finally:
+            client.stop()
+    finally:
+        server.stop()
