@@ -223,13 +223,20 @@ class ZmqClientTransport:
             if expect_reply:
                 return self._calls.request(encode("message", message), seconds)
             self._calls.tell(encode("message", message), seconds)
+        except TransportClosedError:
+            self._end()
+            raise
         except zmq.ZMQError as exc:
             error = translated(exc, f"calling {self._endpoint}")
             if isinstance(error, TransportClosedError):
-                self._life.over = True
-                self._calls.close(wait=False)  # zmq.Context.term(), when it is that, waits until every socket is closed
+                self._end()
             raise error from exc
         return None
+
+    def _end(self) -> None:
+        """End the client, as its context was terminated: zmq.Context.term() waits until every socket is closed."""
+        self._life.over = True
+        self._calls.close(wait=False)
 
     def close(self) -> None:
         """

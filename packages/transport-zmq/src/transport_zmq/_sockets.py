@@ -25,6 +25,9 @@ DEFAULT_MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 # How long libzmq may go on sending what was handed to it before close(), in milliseconds (ZMQ_LINGER).
 LINGER = 5_000
 
+# What libzmq says once the context was terminated, or the socket closed.
+_CLOSED = {zmq.ETERM, zmq.ENOTSOCK}
+
 
 def with_defaults(
     options: SocketOptions[OptionT] | None, defaults: Mapping[zmq.SocketOption, int | bytes | str]
@@ -85,18 +88,23 @@ def open_socket(
     try:
         socket: OwnSocket = context.socket(socket_type, socket_class=own_socket_class(context))
     except zmq.ZMQError as exc:
+        if context.closed:  # terminated just now: pyzmq says ENOTSUP
+            raise TransportClosedError("zmq_context was terminated while opening a socket") from exc
         raise translated(exc, "opening a socket") from exc
     try:
+        # Until it is ready, nobody else closes it: zmq.Context.destroy() in another thread leaves that to its end.
+        socket.closer = _leave_open
         for option, value in options.items():
             _set_option(socket, option, value)
         if prepare is not None:
             prepare(socket)
         attach(socket, endpoint, bind=bind)
+        socket.closer = None
     except zmq.ZMQError as exc:
-        socket.close(0)
+        socket.close_in_turn(0)
         raise translated(exc, f"opening a socket for {endpoint}") from exc
     except BaseException:
-        socket.close(0)
+        socket.close_in_turn(0)
         raise
     return socket
 
@@ -108,7 +116,7 @@ def endpoint_of(socket: zmq.Socket[bytes]) -> str:
 
 def translated(exc: zmq.ZMQError, doing: str) -> TransportError:
     """Return the error of ours for *exc*, which libzmq gave while *doing* something."""
-    if exc.errno in {zmq.ETERM, zmq.ENOTSOCK}:
+    if exc.errno in _CLOSED:
         return TransportClosedError(f"the socket or its zmq.Context was closed while {doing}")
     if exc.errno in {errno.EMFILE, errno.ENFILE}:
         return TransportError(f"out of {_what_ran_out()} while {doing}")
@@ -130,6 +138,10 @@ def _what_ran_out() -> str:
     )
 
 
+def _leave_open() -> None:
+    """Do nothing, as the ``closer`` of a socket that is not ready yet."""
+
+
 def _set_option(socket: zmq.Socket[bytes], option: int, value: int | bytes | str) -> None:
     if not isinstance(option, int) or not isinstance(value, int | bytes | str):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers need not be typed
         raise TypeError(
@@ -138,6 +150,8 @@ def _set_option(socket: zmq.Socket[bytes], option: int, value: int | bytes | str
     try:
         socket.set(option, value.encode() if isinstance(value, str) else value)
     except (zmq.ZMQError, TypeError, OverflowError) as exc:
+        if isinstance(exc, zmq.ZMQError) and exc.errno in _CLOSED:
+            raise
         # The value may be a key: it stays out of the message.
         reason = exc.strerror if isinstance(exc, zmq.ZMQError) else type(exc).__name__
         raise ValueError(
