@@ -141,6 +141,7 @@ class SharedRouter:
             while not turn.closed and turn.holder != get_ident():
                 turn.wait(end)
                 self._attend_or_ring()
+        turn.call_next()  # it may have been this thread that was woken, which needs no turn any more
 
     def _check_open(self) -> None:
         if self._turn.closed:

@@ -125,9 +125,8 @@ class Turn:
         Not where this very thread has the turn: a signal handler has interrupted it, or another greenlet has it.
         """
         with contextlib.suppress(zmq.Again):
-            while self.taken or not self.closed:
-                if self.holder == get_ident():
-                    return
+            while (self.taken or not self.closed) and self.holder != get_ident():
                 self.wait(end)
                 if self.closing:
                     self.end_if_free()
+        self.call_next()  # it may have been this thread that was woken, which needs no turn any more
