@@ -10,7 +10,6 @@ from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 
 import gevent.monkey
-import pytest
 from pairs import OpenPair, pairs_of_this_process
 
 from transport_base import ThreadedAsyncClientTransport
@@ -29,24 +28,6 @@ NOT_PROMISED: dict[str, set[Promise]] = {
     # Calls take turns on the one socket.
     "zmq-passed-sockets": {"side-by-side"},
 }
-
-# What is promised and not always kept. A receiver that has nothing to do when the drain begins ends at once. A message
-# that arrives as the last reply is given is then taken in for nobody, and the replies that the drain keeps wait for it.
-LATE_MESSAGES = pytest.mark.xfail(
-    strict=False, reason="a drain without a receiver waits for its whole time when another message comes in"
-)
-
-
-def known_faults(name: str, suite: type[Contract]) -> dict[str, object]:
-    """Return the tests of *suite* that are known to fail."""
-    if not name.startswith("zmq"):
-        return {}
-
-    @LATE_MESSAGES
-    def fault(self: Contract) -> None:
-        suite.test_draining_server_lets_no_new_message_in(self)
-
-    return {"test_draining_server_lets_no_new_message_in": fault}
 
 
 def contract_of(name: str, open_pair: OpenPair) -> type[Contract]:
@@ -90,8 +71,8 @@ def contract_behind_asyncio(name: str, open_pair: OpenPair) -> type[Contract]:
 for _name, _open_pair in pairs_of_this_process().items():
     _class = f"Test_{_name.replace('-', '_')}"
     _suite = contract_of(_name, _open_pair)
-    globals()[_class] = type(_class, (_suite,), known_faults(_name, _suite))
+    globals()[_class] = type(_class, (_suite,), {})
     if not PATCHED:
         _class += "_asyncio"
         _suite = contract_behind_asyncio(_name, _open_pair)
-        globals()[_class] = type(_class, (_suite,), known_faults(_name, _suite))
+        globals()[_class] = type(_class, (_suite,), {})

@@ -14,8 +14,10 @@ All of this but the waiting is done by the one who has the turn of the server's 
 """
 
 import contextlib
+import math
 from collections import deque
 from collections.abc import Callable
+from time import monotonic
 
 import zmq
 
@@ -28,8 +30,10 @@ Message = tuple[list[bytes], zmq.Frame]
 # for each stop, of 64 clients at 4 workers of 5 ms on one machine: 0.9 with 1 ms, 3 with 2 ms or 5 ms, 14 with 20 ms.
 _MOMENT = 0.001
 
-# Without a message for so long, in seconds, none is under way any more to a server that clients are connected to.
+# A server that clients are connected to has taken in what was under way to it when nothing has come for so long, in
+# seconds; and no longer than that, among clients that send without waiting for replies.
 _QUIET = 0.05
+_AT_MOST = 0.25
 
 HandOver = Callable[[TimedSocket, list[bytes], bytes], object]
 
@@ -68,24 +72,19 @@ class Drain:
         """Take in what has arrived, the first time; after that, see whether all of it is answered."""
         if not self.begun:
             self.begun = True
-            self._line.set_limit(0)
-            self._take_in(lambda: read(self._line.receive()))
-            if self._way_back is not None:
+            if self._way_back is None:
+                self._take_in(lambda: read(self._line.receive()), _QUIET, monotonic() + _AT_MOST)
+            else:
+                self._take_in(lambda: read(self._line.receive()), 0)
                 with contextlib.suppress(zmq.ZMQError):
                     self._way_back.disconnect()
                 # libzmq takes part in the disconnection only as the socket is used.
-                self._line.set_limit(_MOMENT)
-                self._take_in(lambda: read(self._line.receive()))
+                self._take_in(lambda: read(self._line.receive()), _MOMENT)
+        if self._is_complete() and self._kept and self._way_back is not None:
+            self._reply_by_the_way_back(self._way_back, hand_over)
         if self._is_complete():
-            if self._way_back is None:
-                # What was under way a moment ago is taken in as well; then everybody waits for a reply.
-                self._line.set_limit(_QUIET)
-                self._take_in(lambda: read(self._line.receive()))
-            elif self._kept:
-                self._reply_by_the_way_back(self._way_back, hand_over)
-            if self._is_complete():
-                self.done = True
-                self.cut_short()
+            self.done = True
+            self.cut_short()
 
     def keep(self, envelope: list[bytes], data: bytes) -> None:
         """Keep a reply until the end."""
@@ -110,9 +109,18 @@ class Drain:
         with contextlib.suppress(RuntimeError, ValueError):  # it has ended already
             self._over.release()
 
-    def _take_in(self, receive: Callable[[], Message | None]) -> None:
-        with contextlib.suppress(zmq.Again):
-            while True:
+    def _take_in(
+        self,
+        receive: Callable[[], Message | None],
+        quiet: float,
+        end: float = math.inf,
+        line: TimedSocket | None = None,
+    ) -> None:
+        """Keep what *receive* returns until nothing has come for *quiet* seconds, or *end* has."""
+        (line or self._line).set_limit(quiet)
+        # Not only zmq.Again: another greenlet may close the socket meanwhile, or the context be terminated.
+        with contextlib.suppress(zmq.ZMQError):
+            while monotonic() < end:
                 message = receive()
                 if message is not None:
                     self.received += 1
@@ -125,8 +133,7 @@ class Drain:
                 # Without the first frame, by which the worker's own socket knew its connection to the proxy.
                 hand_over(line, envelope[1:], data)
             self._kept.clear()
-            line.set_limit(_MOMENT)
-            self._take_in(lambda: _whole(line))
+            self._take_in(lambda: _whole(line), _MOMENT, line=line)
 
     def _is_complete(self) -> bool:
         return not self.arrived and self.answered == self.received
