@@ -29,9 +29,6 @@ from ._text import encode
 from ._waiting import is_green
 from ._watch import MOST_WATCHED, Watch
 
-# How many replies may wait in a socket, which expects one: a server that sends more is held back (ZMQ_RCVHWM).
-_UNREAD = 2
-
 
 class ZmqClientTransport:
     """
@@ -120,9 +117,7 @@ class ZmqClientTransport:
         """
         timeout = check_timeout(timeout)
         size = check_size(max_message_bytes)
-        options = with_defaults(
-            socket_options, {zmq.LINGER: 0, zmq.MAXMSGSIZE: size, zmq.RCVHWM: _UNREAD, zmq.REQ_CORRELATE: 1}
-        )
+        options = with_defaults(socket_options, {zmq.LINGER: 0, zmq.MAXMSGSIZE: size, zmq.REQ_CORRELATE: 1})
         if zmq.ROUTING_ID in options:
             raise ValueError(
                 "socket option ROUTING_ID is given, expected none: several sockets can't share a routing id; "
@@ -133,7 +128,7 @@ class ZmqClientTransport:
         # numbered: nothing is read where it leaves from.
         one_way_options = with_defaults(
             socket_options,
-            {zmq.LINGER: LINGER, zmq.MAXMSGSIZE: size, zmq.RCVHWM: _UNREAD, zmq.IMMEDIATE: 1, zmq.REQ_RELAXED: 1},
+            {zmq.LINGER: LINGER, zmq.MAXMSGSIZE: size, zmq.IMMEDIATE: 1, zmq.REQ_RELAXED: 1},
         )
 
         def open_request() -> ClientSocket:
