@@ -62,7 +62,7 @@ def started(folder: Path, *arguments: str, lines: int = 1) -> Generator[tuple[su
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path[1:])},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(["", *sys.path])},
     )
     with process:
         try:
