@@ -63,11 +63,11 @@ class Held:
         """
         end = time.monotonic() + PATIENCE
         settle()
-        while len(self._more()) > but and time.monotonic() < end:
+        # Each look counts by itself: a server may go on accepting what came before it.
+        while len(left := self._more()) > but and time.monotonic() < end:
             # Nothing tells when a library closes a file in a thread of its own.
             time.sleep(0.01)
             settle()
-        left = self._more()
         assert len(left) <= but, "\n".join([f"{len(left)} left behind:", *_described(left[:_TOLD])])
 
     def _more(self) -> list[threading.Thread | tuple[int, str]]:
