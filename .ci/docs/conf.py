@@ -50,7 +50,7 @@ nitpick_ignore_regex = [
     ("py:.*", r"(str|bytes|int|float|bool|object|None|Any|Self|TracebackType|WSGIEnvironment|StartResponse|Unpack)"),
     ("py:.*", r"(BaseException|Exception|TypeError|ValueError|TimeoutError|ConnectionError|KeyboardInterrupt)"),
     ("py:.*", r"(SystemExit|OSError|RuntimeError|NotImplementedError|optional|\.\.\.|EllipsisType|Mapping)"),
-    ("py:.*", r"(.*\.)?(ContextT|_ClosableServer|Handler|OnError|SocketOptions|OptionT)"),
+    ("py:.*", r"(.*\.)?(ContextT|Handler|OnError|SocketOptions|OptionT)"),
     ("py:.*", r"(.*\.)?(OwnSocket|WaitingQueue|RequestOptions|Promise|promises|ClientT_co)"),
 ]
 

@@ -4,21 +4,16 @@ import contextlib
 import logging
 import threading
 from collections.abc import Callable
-from typing import Literal, Protocol, overload
+from typing import Literal, overload
 
 from ._errors import TransportClosedError, TransportError
+from ._further import ClosableServerTransport
 from ._interfaces import ContextT, DroppingServerTransport, ServerTransport
 
 _log = logging.getLogger(__name__)
 
 Handler = Callable[[str], str | None]
 OnError = Callable[[str, Exception], str]
-
-
-class _ClosableServer(ServerTransport[ContextT], Protocol[ContextT]):
-    """What several loops need of their server, beyond the interface: a way to end them all."""
-
-    def close(self) -> object: ...
 
 
 @overload
@@ -33,7 +28,7 @@ def serve(
 
 @overload
 def serve(
-    server: _ClosableServer[ContextT], handler: Handler, *, threads: int, on_error: OnError | None = None
+    server: ClosableServerTransport[ContextT], handler: Handler, *, threads: int, on_error: OnError | None = None
 ) -> None: ...
 
 

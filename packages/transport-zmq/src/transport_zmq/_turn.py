@@ -38,16 +38,18 @@ class Turn:
                 ...
             finally:
                 turn.leave(None)
-                turn.after_leaving()
+
+    Then see to what came up meanwhile: :meth:`end_if_free` if ``closing``, and :meth:`call_next` if anybody waits.
 
     Who entered checks ``closed`` before using the socket, and may set ``holder``, so that ``close()`` in a signal
     handler of the same thread does not wait for it.
     """
 
-    __slots__ = ("_end", "_new_lock", "_tokens", "closed", "closing", "holder", "leave", "waiting")
+    __slots__ = ("_end", "_ended", "_new_lock", "_tokens", "closed", "closing", "holder", "leave", "waiting")
 
     def __init__(self, end: Callable[[], object], new_lock: Callable[[], Lock]) -> None:
         self._end = end
+        self._ended = False
         self._new_lock = new_lock
         self._tokens: list[None] = [None]
         self.leave = self._tokens.append
@@ -68,12 +70,6 @@ class Turn:
     def taken(self) -> bool:
         """Whether somebody has the turn."""
         return not self._tokens
-
-    def after_leaving(self) -> None:
-        """End the socket if it is to end, and wake the next who waits for the turn."""
-        if self.closing:
-            self.end_if_free()
-        self.call_next()
 
     def wait(self, end: float | None) -> None:
         """Wait until it is worth trying to enter again; raise ``zmq.Again`` when *end* has come."""
@@ -114,9 +110,12 @@ class Turn:
 
     def end_in_turn(self) -> None:
         """End the socket; only for the thread that has the turn."""
-        if not self.closed:
-            self.closed = True
-            self._end()
+        if not self._ended:
+            self._ended = True
+            try:
+                self._end()
+            finally:
+                self.closed = True  # only now: whoever waits for it may use the socket again
 
     def wait_until_closed(self, end: float | None) -> None:
         """
